@@ -1,0 +1,171 @@
+"""Fashion-MNIST as two tensors, and folders of labelled pictures."""
+
+import csv
+import gzip
+import hashlib
+import shutil
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fashion_model.errors import DataError
+from fashion_model.networks import CLASSES
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
+DOWNLOADS = Path(__file__).resolve().parent.parent / "data"  # where torchvision downloads to
+
+# The last 5,000 of the 60,000 training images serve every choice; the test set serves none.
+VALIDATION = 5_000
+
+# SHA-256 over the decoded pixels, then the decoded labels, one byte each, of the published set.
+SHA256 = {
+    True: "16d82e2b505296aa2b78bd5ea0992634f30419a4c97def7c907d154a35ac6157",
+    False: "9f1ec356a747bfe4ebab3cfb722d3694c9ca737e2570f6f90cf31d7b6fd689d4",
+}
+
+_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+# What gzip and torchvision raise for files that are truncated, damaged or no idx files
+_UNREADABLE = (
+    *(OSError, EOFError, zlib.error),
+    *(RuntimeError, ValueError, TypeError, LookupError, AssertionError),
+)
+
+Pairs = tuple[torch.Tensor, torch.Tensor]  # images (N, 28, 28) uint8, labels (N,) int64
+
+
+def load_fashion_mnist(train: bool, root: str | Path | None = None) -> Pairs:
+    """Images uint8 (N, 28, 28) and labels int64 (N,); N is 60,000 for train, else 10,000.
+
+    root is a folder with the four idx files, gzipped or not, or one that torchvision filled.
+    None: Debian's package, else an earlier download, else a download.
+    Raises DataError if there is no data set there, or its content is not the published one.
+    """
+    images, labels = _read(train, _find(Path(root) if root is not None else None))
+    digest = hashlib.sha256(images.numpy())
+    digest.update(labels.to(torch.uint8).numpy())
+    if digest.hexdigest() != SHA256[train]:
+        raise DataError(
+            f"the Fashion-MNIST {'training' if train else 'test'} set that was found is not the "
+            f"published one (SHA-256 of its content: {digest.hexdigest()[:16]}...). "
+            + _three_ways()
+        )
+    return images, labels
+
+
+def split(images: torch.Tensor, labels: torch.Tensor) -> tuple[Pairs, Pairs]:
+    """(training pairs, validation pairs): the last VALIDATION images are held out."""
+    return (images[:-VALIDATION], labels[:-VALIDATION]), (
+        images[-VALIDATION:],
+        labels[-VALIDATION:],
+    )
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A picture on disk and what it shows."""
+
+    path: Path
+    source: str  # where it comes from: "home", "doodle" ...
+    label: str  # what people call it
+    accept: tuple[int, ...]  # the classes that count as right; empty: none of the ten
+    sender: str  # who took it; "" where nobody knows
+
+
+def load_labelled(folder: str | Path) -> list[Labelled]:
+    """The pictures that folder/labels.csv lists: path, source, label, accept, sender.
+
+    accept names classes, separated by "|". Raises DataError on a bad line or a missing picture.
+    """
+    folder = Path(folder)
+    table = folder / "labels.csv"
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"cannot read {table} ({error}). A folder of labelled pictures holds a labels.csv with "
+            f"the columns path, source, label, accept, sender."
+        ) from error
+    return [_labelled(folder, row, f"{table}, line {line}") for line, row in enumerate(rows, 2)]
+
+
+def _labelled(folder: Path, row: dict[str, str | None], where: str) -> Labelled:
+    fields = {key: row.get(key) for key in ("path", "source", "label", "accept", "sender")}
+    missing = [key for key, value in fields.items() if value is None]
+    if missing:
+        raise DataError(f"{where}: no {missing[0]!r}. Each line needs {', '.join(fields)}.")
+    path, source, label, accept, sender = (str(value) for value in fields.values())
+    names = [name for name in accept.split("|") if name]
+    unknown = [name for name in names if name not in CLASSES]
+    if unknown:
+        raise DataError(f"{where}: {unknown[0]!r} is none of {', '.join(CLASSES)}.")
+    if not (folder / path).is_file():
+        raise DataError(f"{where}: there is no picture {folder / path}. Restore it, or drop it.")
+    return Labelled(folder / path, source, label, tuple(map(CLASSES.index, names)), sender)
+
+
+def _find(root: Path | None) -> Path | None:
+    """The folder that holds the four files; None: torchvision must download them."""
+    places = [root] if root is not None else [DEBIAN, DOWNLOADS]
+    for place in places:
+        for folder in (place, place / "FashionMNIST" / "raw"):
+            if all(_file(folder, name) for name in _FILES):
+                return folder
+    if root is not None:
+        raise DataError(f"there is no Fashion-MNIST in {root}. " + _three_ways())
+    return None
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    found = (path for path in (folder / name, folder / f"{name}.gz") if path.is_file())
+    return next(found, None)
+
+
+def _read(train: bool, folder: Path | None) -> Pairs:
+    """The data set through torchvision, which knows one layout: ROOT/FashionMNIST/raw, unzipped."""
+    from torchvision.datasets import FashionMNIST  # slow to import: only who trains pays for it
+
+    try:
+        if folder is None:
+            data = FashionMNIST(DOWNLOADS, train=train, download=True)
+            return data.data, data.targets
+        with tempfile.TemporaryDirectory() as root:
+            raw = Path(root) / "FashionMNIST" / "raw"
+            raw.mkdir(parents=True)
+            for name in _FILES:
+                _unpack(folder, name, raw / name)
+            data = FashionMNIST(root, train=train)
+            return data.data, data.targets
+    except _UNREADABLE as e:
+        where = f"in {folder}" if folder is not None else "to download"
+        raise DataError(
+            f"cannot read Fashion-MNIST {where} ({e or type(e).__name__}). " + _three_ways()
+        ) from e
+
+
+def _unpack(folder: Path, name: str, target: Path) -> None:
+    source = _file(folder, name)
+    if source is None:
+        raise FileNotFoundError(f"{folder / name} is gone")
+    if source.suffix != ".gz":
+        target.symlink_to(source.resolve())
+        return
+    with gzip.open(source) as packed, target.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+
+
+def _three_ways() -> str:
+    return (
+        "Three ways to get it: install Debian's package dataset-fashion-mnist (it lies in "
+        f"{DEBIAN}); name a folder that holds its four idx files with --data FOLDER; or, where "
+        "there is a network, leave --data away and torchvision downloads it."
+    )
