@@ -1,0 +1,78 @@
+"""Random changes to a batch of 28x28 pictures, all on the batch's own device."""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+
+def affine(
+    x: torch.Tensor,
+    generator: torch.Generator,
+    degrees: float = 10.0,
+    scale: float = 0.1,
+    shift: float = 2.0,
+    shear: float = 0.1,
+) -> torch.Tensor:
+    """Turn, scale, shear and shift each picture of x (N, 1, H, W) on its own, and flip half.
+
+    degrees, scale (a share), shift (pixels) and shear (a slope) are the half-widths of uniform
+    distributions.
+    """
+    n, _, height, width = x.shape
+
+    def uniform(half_width: float) -> torch.Tensor:
+        u: torch.Tensor = torch.rand(n, generator=generator, device=x.device) * 2 - 1
+        return u * half_width
+
+    angle = uniform(math.radians(degrees))
+    zoom_x, zoom_y = 1 + uniform(scale), 1 + uniform(scale)
+    flip = torch.where(uniform(1.0) < 0, -1.0, 1.0)
+    slope = uniform(shear)
+    cos, sin = angle.cos(), angle.sin()
+    theta = torch.stack(
+        [
+            torch.stack([flip * cos / zoom_x, flip * (slope - sin), 2 * uniform(shift) / width], 1),
+            torch.stack([sin, cos / zoom_y, 2 * uniform(shift) / height], 1),
+        ],
+        1,
+    )
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def shift_and_flip(x: torch.Tensor, generator: torch.Generator, shift: int = 2) -> torch.Tensor:
+    """Move each picture of x (N, 1, H, W) by whole pixels, at most shift, and flip half."""
+    n, _, height, width = x.shape
+    padded = F.pad(x, (shift,) * 4)
+    device = x.device
+    dy = torch.randint(0, 2 * shift + 1, (n, 1), generator=generator, device=device)
+    dx = torch.randint(0, 2 * shift + 1, (n, 1), generator=generator, device=device)
+    rows = dy + torch.arange(height, device=device)  # (N, H)
+    columns = dx + torch.arange(width, device=device)  # (N, W)
+    flip = torch.rand(n, 1, generator=generator, device=device) < 0.5
+    columns = torch.where(flip, columns.flip(1), columns)
+    batch = torch.arange(n, device=device)[:, None, None]
+    return padded[batch, 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
+
+
+def erase(x: torch.Tensor, generator: torch.Generator, chance: float = 0.5) -> torch.Tensor:
+    """Fill a rectangle of 2 to 40 % of the area with noise (Zhong et al. 2017, 1708.04896)."""
+    n, _, height, width = x.shape
+    device = x.device
+
+    def rand() -> torch.Tensor:
+        return torch.rand(n, generator=generator, device=device)
+
+    area = (0.02 + 0.38 * rand()) * height * width
+    ratio = torch.exp((2 * rand() - 1) * math.log(1 / 0.3))
+    h, w = (area * ratio).sqrt().clamp(max=height), (area / ratio).sqrt().clamp(max=width)
+    top, left = rand() * (height - h), rand() * (width - w)
+    row, column = torch.arange(height, device=device), torch.arange(width, device=device)
+    inside = (
+        ((row >= top[:, None]) & (row < (top + h)[:, None]))[:, :, None]
+        & ((column >= left[:, None]) & (column < (left + w)[:, None]))[:, None, :]
+        & (rand() < chance)[:, None, None]
+    )
+    noise = torch.rand(x.shape, generator=generator, device=device)
+    return torch.where(inside[:, None], noise, x)

@@ -1,0 +1,124 @@
+"""Weights on disk: one safetensors file that describes itself, and the device to run it on."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from fashion_model.errors import CheckpointError
+from fashion_model.networks import CLASSES, NETWORKS
+
+FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+CARD_KEY = "card"  # safetensors metadata holds strings only: the card is JSON under one key
+
+
+def detect_device() -> torch.device:
+    """The current accelerator (CUDA, MPS, MTIA, XPU) where there is one, else the CPU."""
+    if torch.accelerator.is_available():
+        accelerator = torch.accelerator.current_accelerator()
+        if accelerator is not None:
+            return accelerator
+    return torch.device("cpu")
+
+
+def save(path: str | Path, network: nn.Module, card: dict[str, Any]) -> None:
+    """Write weights and card to path, whole or not at all.
+
+    card must name its "architecture", a key of NETWORKS; classes are added here.
+    """
+    path = Path(path)
+    if card.get("architecture") not in NETWORKS:
+        raise CheckpointError(
+            f'card["architecture"] must be one of {sorted(NETWORKS)}, '
+            f"not {card.get('architecture')!r}"
+        )
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    text = json.dumps({**card, "classes": list(CLASSES)}, sort_keys=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file(tensors, part, metadata={CARD_KEY: text})
+    os.replace(part, path)
+
+
+def resolve(name: str | Path) -> Path:
+    """A checkpoint's file from its name ("mlp") or its path ("some/where.safetensors")."""
+    if isinstance(name, Path) or name.endswith(".safetensors") or os.sep in name:
+        return Path(name)
+    return FOLDER / f"{name}.safetensors"
+
+
+def load(
+    name: str | Path, device: torch.device | str | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network in eval mode on device (None: detected), and its card.
+
+    Raises CheckpointError if the file is missing, truncated, foreign or mismatched.
+    """
+    path = resolve(name)
+    tensors, card = _read(path)
+    architecture = card.get("architecture")
+    if architecture not in NETWORKS:
+        raise CheckpointError(
+            f"{path} holds the architecture {architecture!r}, which this version does not know "
+            f"({', '.join(sorted(NETWORKS))}). Update the code, or train it again."
+        )
+    if card.get("classes") != list(CLASSES):
+        raise CheckpointError(
+            f"{path} was trained for other classes than the ten of Fashion-MNIST, or in another "
+            f"order: {card.get('classes')!r}. Train it again."
+        )
+    network = NETWORKS[architecture]()
+    wanted = {key: tuple(t.shape) for key, t in network.state_dict().items()}
+    found = {key: tuple(t.shape) for key, t in tensors.items()}
+    if wanted != found:
+        keys = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        raise CheckpointError(
+            f"{path} does not fit the architecture {architecture!r}: {', '.join(keys[:4])} "
+            f"missing, unknown or of another shape. Restore the file, or train it again with "
+            f"'python -m fashion_model train --network {architecture}'."
+        )
+    bad = [key for key, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        raise CheckpointError(f"{path} holds values that are not finite in {bad[0]}: restore it.")
+    network.load_state_dict(tensors)
+    target = detect_device() if device is None else torch.device(device)
+    try:
+        network = network.to(target)
+    except (RuntimeError, AssertionError) as error:
+        raise CheckpointError(
+            f"cannot move the network to the device {str(target)!r} ({error}). Pass a device "
+            f"that this machine has, or None to detect one."
+        ) from error
+    return network.eval(), card
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors"))) or "none"
+        raise CheckpointError(
+            f"there is no checkpoint {path} (in that folder: {there}). Restore it with "
+            f"'git checkout', or make it with 'python -m fashion_model train'."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(CARD_KEY)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no safetensors file ({error}). Restore it with 'git checkout'."
+        ) from error
+    try:
+        card = json.loads(text) if text is not None else None
+    except json.JSONDecodeError:
+        card = None
+    if not isinstance(card, dict):
+        raise CheckpointError(
+            f"{path} does not describe itself (no {CARD_KEY!r} in its metadata): it is not one of "
+            f"this project's checkpoints. Restore it, or train it again."
+        )
+    return tensors, card
