@@ -1,7 +1,6 @@
-"""The page and the API: pictures in, answers out. `python app.py` starts both."""
+"""The page and the API: draw or upload a picture, get ten labels. `python app.py` starts both."""
 
-import base64
-import io
+import inspect
 import json
 import os
 import sys
@@ -14,140 +13,72 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 
 import gradio as gr
 import torch
-from gradio.data_classes import FileData, ImageData
-from gradio.utils import get_upload_folder
-from gradio_client.utils import is_file_obj_with_meta
-from PIL import ExifTags, Image
-from pydantic import model_validator
+from gradio.data_classes import FileData
+from PIL import Image
 
 import fashion_model
-from fashion_model import CLASSES, DEFAULT, Answer, Classifier, InputError
+from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
+from fashion_model.checkpoint import resolve
+from page.payloads import (
+    MAX_FILE_BYTES,
+    data_url,
+    for_page,
+    from_api,
+    from_data_url,
+    tapped,
+    undecoded,
+)
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE / "tests" / "examples"
-MAX_FILE_BYTES = 20 * 1024 * 1024
-MAX_DRAWING_CHARACTERS = 1024 * 1024  # of a data URL; the page sends about 10,000
+MAX_DRAWING_BYTES = 1024 * 1024  # the page sends about 10,000
 MAX_PICTURES = 64  # in one call of /predict_many
-CUTOUT_PIXELS = 360  # longest side on the page
 KEPT_SECONDS = 3600  # uploaded pictures are deleted after this
 
 Kind = Literal["auto", "drawing", "photo"]
-KINDS = {"Find out": "auto", "A drawing": "drawing", "A photo": "photo"}
+KINDS = [("Auto", "auto"), ("Drawing", "drawing"), ("Photo", "photo")]
 NAMES = {"mlp": "Linear layers", "cnn": "Convolutions"}
 
 
-def page(name: str) -> str:
+def asset(name: str) -> str:
     return (HERE / "page" / name).read_text(encoding="utf-8")
 
 
 def load_all() -> dict[str, Classifier]:
-    """Every network in checkpoints/, the default one first; a broken one is a CheckpointError."""
-    found = {path.stem for path in (HERE / "checkpoints").glob("*.safetensors")} | {DEFAULT}
-    return {name: fashion_model.load(name) for name in sorted(found, key=lambda n: (n != DEFAULT, n))}
+    """Every network that has a checkpoint, the default one first; a broken one raises."""
+    names = [name for name in NETWORKS if name != DEFAULT and resolve(name).exists()]
+    return {name: fashion_model.load(name) for name in [DEFAULT, *names]}
 
 
-def data_url(picture: Image.Image, **options: Any) -> str:
-    file = io.BytesIO()
-    picture.save(file, **options)
-    return f"data:image/{options['format'].lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
+def gallery() -> str:
+    """The examples as buttons; small enough to travel inside the page."""
+    buttons = [
+        f'<button type="button" data-example="{path.stem}"><img alt="{path.stem}" '
+        f'src="{data_url(Image.open(path), format="PNG")}"></button>'
+        for path in sorted(EXAMPLES.glob("*.png"))
+    ]
+    return f'<div class="gallery" role="group" aria-label="Examples">{"".join(buttons)}</div>'
 
 
-def from_data_url(url: str) -> bytes:
-    head, comma, body = url.partition(",")
-    if not comma or not head.endswith(";base64"):
-        raise InputError("A data URL must look like data:image/png;base64,... .")
-    if len(body) > MAX_FILE_BYTES * 4 // 3:
-        raise InputError(f"The picture is larger than {MAX_FILE_BYTES >> 20} MB: send a smaller one.")
-    try:
-        return base64.b64decode(body, validate=True)
-    except ValueError:
-        raise InputError("The data URL is not valid base64: send the picture again.") from None
-
-
-def from_upload(path: str) -> bytes:
-    """An uploaded file's bytes; nothing outside Gradio's upload folder is opened."""
-    file = Path(path).resolve()
-    if not file.is_relative_to(Path(get_upload_folder()).resolve()):
-        raise InputError("Only uploaded pictures are read: send the file itself.")
-    if not file.is_file():
-        raise InputError("The picture is no longer on the server: upload it again.")
-    if file.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(f"The picture is larger than {MAX_FILE_BYTES >> 20} MB: send a smaller one.")
-    return file.read_bytes()
-
-
-def from_api(image: Any) -> bytes:
-    """A caller's picture: an uploaded file (handle_file), a URL that Gradio fetched, or a data URL."""
-    url = image.get("url") if isinstance(image, dict) else image
-    if isinstance(url, str) and url.startswith("data:"):
-        return from_data_url(url)
-    if is_file_obj_with_meta(image):  # Gradio has checked such paths, and only such
-        return from_upload(image["path"])
-    raise InputError("Send the picture with gradio_client's handle_file(...), or as a data URL.")
-
-
-class UploadedImageData(ImageData):
-    """ImageData that refuses a bare server path: without `meta`, Gradio would open any file."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def from_an_upload(cls, value: Any) -> Any:
-        data = isinstance(value, dict) and str(value.get("url") or "").startswith("data:")
-        if isinstance(value, dict) and not data and not is_file_obj_with_meta(value):
-            raise ValueError("only uploaded pictures are read")
-        return value
-
-
-class UploadedImage(gr.Image):
-    """gr.Image that hands over the file's bytes, undecoded: decoding, and its errors, are ours."""
-
-    data_model = UploadedImageData
-
-    def preprocess(self, payload: ImageData | None) -> dict[str, Any] | None:
-        return None if payload is None else payload.model_dump()
-
-    def get_block_name(self) -> str:
-        return "image"
-
-
-def for_page(answer: Answer) -> dict[str, Any]:
-    cutout = None
-    if answer.cutout is not None:
-        small = answer.cutout.copy()
-        small.thumbnail((CUTOUT_PIXELS, CUTOUT_PIXELS))
-        cutout = data_url(small, format="JPEG", quality=85)
-    return {
-        "confidences": list(answer.confidences.items()),
-        "sentence": answer.sentence,
-        "known": answer.known,
-        "kind": answer.kind,
-        "seen": data_url(answer.seen, format="PNG"),
-        "cutout": cutout,
-    }
+def chosen(event: gr.EventData) -> str:
+    return {path.stem: str(path) for path in EXAMPLES.glob("*.png")}[event._data["example"]]
 
 
 def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
     def classifier(network: Any) -> Classifier:
-        found = classifiers.get(network) if isinstance(network, str) else None
-        if found is None:
-            raise InputError(f"There is no such network here: choose {' or '.join(classifiers)}.")
-        return found
-
-    def checked(kind: Any) -> str:
-        if kind not in KINDS.values():
-            raise InputError(f"kind must be {', '.join(KINDS.values())}.")
-        return str(kind)
+        if not isinstance(network, str) or network not in classifiers:
+            raise InputError(f"There is no such network here. Choose: {', '.join(classifiers)}.")
+        return classifiers[network]
 
     def read_drawing(drawing: Any) -> dict[str, Any]:
-        """The Draw tab's question, straight over HTTP: the queue would add 50 ms to each stroke."""
+        """The Draw tab's question, straight over HTTP: the queue would double the waiting."""
         try:
-            image, network = drawing["image"], drawing["network"]
-            if not isinstance(image, str) or len(image) > MAX_DRAWING_CHARACTERS:
-                raise InputError("This drawing cannot be read: clear it, and draw again.")
-            return for_page(classifier(network).answer(from_data_url(image), kind="drawing"))
-        except (TypeError, KeyError, InputError) as error:
-            text = str(error) if isinstance(error, InputError) else "This is no drawing."
-            return {"error": text}
+            if not isinstance(drawing, dict) or not isinstance(drawing.get("image"), str):
+                raise InputError("This is no drawing.")
+            picture = from_data_url(drawing["image"], MAX_DRAWING_BYTES)
+            return for_page(classifier(drawing.get("network")).answer(picture, kind="drawing"))
+        except InputError as error:
+            return {"error": str(error)}
 
     def read_upload(
         image: Any, kind: str, network: str, event: gr.EventData
@@ -156,60 +87,55 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
             return None
         try:
             picture = from_api(image)
+            answer = classifier(network).answer(picture, kind=kind)
             point = tapped(event, picture)
-            return for_page(classifier(network).answer(picture, kind=checked(kind), point=point))
+            if point and answer.kind == "photo":
+                answer = classifier(network).answer(picture, kind=kind, point=point)
+            return for_page(answer)
         except InputError as error:
             return {"error": str(error)}
 
-    def predict(
-        image: FileData, kind: Kind = "auto", network: str = DEFAULT
-    ) -> dict[str, float]:
-        """Name the garment in one picture.
-
-        Parameters:
-            image: a file or a URL, through handle_file(...), or a data URL as a string
-            kind: how to read it: "auto", "drawing" or "photo"
-            network: a name in checkpoints/
-        Returns:
-            all ten labels with confidences that sum to 1, most confident first
-        """
+    def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
+        """Name the garment in a picture: all ten labels with their confidences, which sum to 1,
+        most confident first. `image` is a file or URL through handle_file(...), or a data URL;
+        `kind` says how to read it; `network` is one of those on the page."""
         try:
-            return classifier(network).predict(from_api(image), kind=checked(kind))
+            return classifier(network).predict(from_api(image), kind=kind)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     def predict_many(
         images: list[FileData], kind: Kind = "auto", network: str = DEFAULT
     ) -> list[dict[str, float]]:
-        """Name the garments in up to 64 pictures, in one forward pass; like /predict for each."""
+        """Name the garments in 1 to 64 pictures at once: a list with what /predict says of each."""
         try:
             if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
                 raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
             pictures = [from_api(image) for image in images]
-            return classifier(network).predict_batch(pictures, kind=checked(kind))
+            return classifier(network).predict_batch(pictures, kind=kind)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    names = [(NAMES.get(name, name), name) for name in classifiers]
     with gr.Blocks(
         title="What garment is this?",
         analytics_enabled=False,
         delete_cache=(600, KEPT_SECONDS),
     ) as demo:
-        gr.HTML(page("header.html"), elem_id="top")
-        with gr.Row(elem_id="stage", equal_height=False):
-            with gr.Column(elem_id="question", min_width=320):
-                with gr.Tabs():
-                    with gr.Tab("Draw", id="draw") as draw_tab:
-                        gr.HTML(
-                            html_template=page("canvas.html"),
-                            js_on_load=page("canvas.js"),
-                            server_functions=[read_drawing],
-                            network=DEFAULT,
-                            starters=json.loads(page("starters.json")),
-                        )
-                    with gr.Tab("Upload", id="upload") as upload_tab:
-                        picture = UploadedImage(
+        gr.HTML(asset("header.html"), elem_id="top", apply_default_css=False)
+        with gr.Row(elem_id="stage"):
+            with gr.Column(elem_id="question"), gr.Tabs():
+                with gr.Tab("Draw") as draw_tab:
+                    gr.HTML(
+                        html_template=asset("canvas.html"),
+                        js_on_load=asset("canvas.js"),
+                        apply_default_css=False,
+                        server_functions=[read_drawing],
+                        network=DEFAULT,
+                        starters=json.loads(asset("starters.json")),
+                    )
+                with gr.Tab("Upload") as upload_tab:
+                    picture = undecoded(
+                        gr.Image(
                             sources=["upload", "clipboard", "webcam"],
                             type="filepath",
                             image_mode=None,
@@ -219,66 +145,45 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                             height=400,
                             elem_id="picture",
                         )
-                        kind = gr.Radio(
-                            list(KINDS.items()), value="auto", label="What is it?", elem_id="kind"
-                        )
-                        examples = [[str(path)] for path in sorted(EXAMPLES.glob("*.png"))]
-                        if examples:
-                            gr.Examples(
-                                examples,
-                                picture,
-                                label="Or try one",
-                                elem_id="examples",
-                                api_visibility="private",
-                            )
-            with gr.Column(elem_id="result", min_width=320):
+                    )
+                    kind = gr.Radio(KINDS, value="auto", label="Read as", elem_id="kind")
+                    examples = gr.HTML(
+                        html_template=gallery(),
+                        js_on_load=asset("examples.js"),
+                        apply_default_css=False,
+                    )
+            with gr.Column(elem_id="result"):
                 network = gr.Radio(
-                    names,
+                    [(NAMES.get(name, name), name) for name in classifiers],
                     value=DEFAULT,
                     label="Network",
-                    visible=len(names) > 1,
+                    visible=len(classifiers) > 1,
                     elem_id="network",
                 )
                 result = gr.HTML(
-                    html_template=page("answer.html"),
-                    js_on_load=page("answer.js"),
+                    html_template=asset("answer.html"),
+                    js_on_load=asset("answer.js"),
+                    apply_default_css=False,
                     classes=list(CLASSES),
                 )
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         gr.on(
             [picture.change, picture.select, kind.change, network.change, result.select],
             read_upload,
             [picture, kind, network],
             result,
             trigger_mode="always_last",
-            show_progress="hidden",
-            api_visibility="private",
+            **quiet,
         )
+        examples.select(chosen, None, picture, **quiet)
         announce = "document.dispatchEvent(new CustomEvent('fashion:{}', {{detail: {}}}))"
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw_tab.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload_tab.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
-        gr.api(predict, api_name="predict")
-        gr.api(predict_many, api_name="predict_many")
+        for endpoint in (predict, predict_many):
+            gr.api(endpoint, api_description=inspect.getdoc(endpoint))
     # api_open=False: /run/NAME would go past the queue's limits.
     return demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
-
-
-def tapped(event: gr.EventData, picture: bytes) -> tuple[float, float] | None:
-    """Where the person tapped, as shares of width and height; None if it was no tap."""
-    data = event._data if isinstance(event._data, dict) else {}
-    try:
-        if "x" in data:
-            x, y = float(data["x"]), float(data["y"])
-        elif "index" in data:
-            with Image.open(io.BytesIO(picture)) as image:
-                sideways = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-                width, height = image.size[::-1] if sideways else image.size
-            x, y = data["index"][0] / width, data["index"][1] / height
-        else:
-            return None
-    except (TypeError, ValueError, LookupError, OSError):
-        return None
-    return (x, y) if 0 <= x <= 1 and 0 <= y <= 1 else None
 
 
 def launch(demo: gr.Blocks, **options: Any) -> Any:
@@ -288,8 +193,9 @@ def launch(demo: gr.Blocks, **options: Any) -> Any:
     return demo.launch(
         theme=gr.themes.Base(font=font, font_mono=mono),
         css_paths=HERE / "page" / "style.css",
-        head=page("head.html"),
+        head=asset("head.html"),
         favicon_path=HERE / "page" / "favicon.svg",
+        allowed_paths=[str(EXAMPLES)],
         footer_links=["api"],
         run_history=False,
         max_file_size=MAX_FILE_BYTES,

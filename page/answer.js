@@ -32,7 +32,7 @@ function bars(confidences) {
   confidences.forEach(([label, confidence], rank) => {
     const row = rows.get(label);
     row.classList.toggle("first", rank === 0 && confidence > 0);
-    row.querySelector("i").style.transform = `scaleX(${confidence})`;
+    row.querySelector("i").style.width = `${confidence * 100}%`;
     row.querySelector(".share").textContent = confidence > 0 ? percent(confidence) : "";
     if (list.children[rank] !== row) list.insertBefore(row, list.children[rank]);
   });

@@ -96,7 +96,6 @@ function place(event) {
 canvas.addEventListener("pointerdown", (event) => {
   if (pointer !== null || event.button !== 0) return;
   event.preventDefault();
-  canvas.focus({ preventScroll: true });
   pointer = event.pointerId;
   canvas.setPointerCapture(pointer);
   current = { ...tool, points: [place(event)] };

@@ -1,0 +1,1 @@
+"""What app.py puts together: payloads.py, and the HTML, CSS and JavaScript of the page."""
