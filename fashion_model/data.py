@@ -50,8 +50,8 @@ def load_fashion_mnist(train: bool, root: str | Path | None = None) -> Pairs:
     Raises DataError if there is no data set there, or its content is not the published one.
     """
     images, labels = _read(train, _find(Path(root) if root is not None else None))
-    digest = hashlib.sha256(images.numpy())
-    digest.update(labels.to(torch.uint8).numpy())
+    digest = hashlib.sha256(images.numpy().data)
+    digest.update(labels.to(torch.uint8).numpy().data)
     if digest.hexdigest() != SHA256[train]:
         raise DataError(
             f"the Fashion-MNIST {'training' if train else 'test'} set that was found is not the "

@@ -1,0 +1,126 @@
+"""The command line: python -m fashion_model train | evaluate | predict."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fashion_model import DEFAULT, NETWORKS, FashionModelError, InputError, load
+from fashion_model.images import KINDS
+from fashion_model.opening import MAX_BYTES
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}  # looked for in folders
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0, 1 after an error on standard error, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+        sys.stdout.flush()
+        return status
+    except FashionModelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader has seen enough, as in "predict FOLDER | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a network on Fashion-MNIST and write its checkpoint."""
+    from dataclasses import replace
+
+    from fashion_model import checkpoint, data, training
+
+    training_pairs, validation = data.split(*data.load_fashion_mnist(True, options.data))
+    test = data.load_fashion_mnist(False, options.data)
+    recipe = training.RECIPES[options.network]
+    if options.epochs is not None:
+        recipe = replace(recipe, epochs=options.epochs)
+    path = training.train(
+        options.network,
+        training.Pictures.of(*training_pairs),
+        training.Pictures.of(*validation),
+        test=training.Pictures.of(*test),
+        recipe=recipe,
+        seed=options.seed,
+        out=options.out,
+        device=options.device,
+        card={"data": "Fashion-MNIST, without the last 5,000 training images"},
+    )
+    accuracy = checkpoint.load(path, "cpu")[1]["accuracy"]
+    scores = ", ".join(f"{name} accuracy {value:.2%}" for name, value in accuracy.items())
+    print(f"{path}: {scores}")
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """A line for each picture; the errors of some leave the others alone."""
+    classifier = load(options.network, options.device)
+    status = 0
+    for name in _pictures(options.files):
+        try:
+            source = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name
+            answer = classifier.answer(source, options.kind)
+        except InputError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            status = 1
+            continue
+        if options.json:
+            about = {"kind": answer.kind, "known": answer.known, "sentence": answer.sentence}
+            print(json.dumps({"file": name, "confidences": answer.confidences, **about}))
+        else:
+            print(f"{name}: {answer.sentence}")
+    return status
+
+
+def _pictures(names: list[str]) -> Iterator[str]:
+    """names, with each folder replaced by the pictures anywhere below it."""
+    for name in names:
+        if name == "-" or not Path(name).is_dir():
+            yield name
+            continue
+        below = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in SUFFIXES)
+        yield from map(str, below)
+        if not below:
+            yield name  # which answers that it is a folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fashion_model", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--device", help="cpu, cuda, mps ... (default: the accelerator, else cpu)")
+
+    add = commands.add_parser("train", parents=[every], help="train a network, write a checkpoint")
+    add.add_argument("--network", choices=sorted(NETWORKS), default=DEFAULT)
+    add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
+    add.add_argument("--epochs", type=_count, help="instead of the recipe's number")
+    add.add_argument("--seed", type=int, default=0)
+    add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
+    add.set_defaults(command=train)
+
+    add = commands.add_parser("predict", parents=[every], help="name what pictures show")
+    add.add_argument("files", nargs="+", metavar="FILE", help="pictures, folders, - for stdin")
+    add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")
+    add.add_argument("--kind", choices=KINDS, default="auto")
+    add.add_argument("--json", action="store_true", help="one JSON object a line, ten confidences")
+    add.set_defaults(command=predict)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
