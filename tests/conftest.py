@@ -1,7 +1,10 @@
 """What the tests share: one torch thread, real Fashion-MNIST pictures, no silent skips in CI."""
 
+import gzip
+import hashlib
 import json
 import os
+import struct
 from pathlib import Path
 
 # Before anything imports torch or gradio: other work on this machine keeps its cores, and the
@@ -51,3 +54,42 @@ def sheet():
         (whole.crop((x, y, x + 28, y + 28)), label)
         for (x, y), label in zip(boxes, labels, strict=True)
     ]
+
+
+def made_up_fashion_mnist(monkeypatch, train: int, test: int):
+    """{True: (images, labels), False: ...} of noise, whose checksums data.py then accepts."""
+    generator = torch.Generator().manual_seed(0)
+    made = {}
+    for key, count in ((True, train), (False, test)):
+        images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8, generator=generator)
+        labels = (torch.arange(count) % 10).to(torch.uint8)
+        made[key] = (images, labels)
+        digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+        monkeypatch.setitem(data.SHA256, key, digest)
+    return made
+
+
+def idx(tensor: torch.Tensor) -> bytes:
+    """The idx format: two zeros, 8 for uint8, the rank, each size as big-endian, the bytes."""
+    sizes = struct.pack(f">{tensor.ndim}I", *tensor.shape)
+    return bytes([0, 0, 8, tensor.ndim]) + sizes + tensor.numpy().tobytes()
+
+
+def write_idx(folder: Path, content, packed: bool) -> None:
+    """What made_up_fashion_mnist made, as the four files of the data set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    for name, tensor in zip(names, (*content[True], *content[False]), strict=True):
+        raw = idx(tensor)
+        if packed:
+            (folder / f"{name}-ubyte.gz").write_bytes(gzip.compress(raw))
+        else:
+            (folder / f"{name}-ubyte").write_bytes(raw)
+
+
+@pytest.fixture
+def made_up_data(tmp_path, monkeypatch):
+    """A folder with a data set of noise: 300 pictures to train on, 5,000 held out, 100 to test."""
+    folder = tmp_path / "made up"
+    write_idx(folder, made_up_fashion_mnist(monkeypatch, 5300, 100), packed=False)
+    return folder

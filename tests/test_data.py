@@ -1,56 +1,26 @@
 """Fashion-MNIST from made-up idx files and, where it is present, the real one; labels.csv."""
 
 import gzip
-import hashlib
-import struct
-from pathlib import Path
 
 import pytest
 import torch
 
+from conftest import idx, made_up_fashion_mnist, write_idx
 from fashion_model import data
 from fashion_model.errors import DataError
-
-NAMES = ("train-images", "train-labels", "t10k-images", "t10k-labels")
-
-
-def idx(tensor: torch.Tensor) -> bytes:
-    """The idx format: two zeros, 8 for uint8, the rank, each size as big-endian, the bytes."""
-    sizes = struct.pack(f">{tensor.ndim}I", *tensor.shape)
-    return bytes([0, 0, 8, tensor.ndim]) + sizes + tensor.numpy().tobytes()
 
 
 @pytest.fixture
 def content(monkeypatch):
     """Seven training and three test pictures, and the checksums that belong to them."""
-    generator = torch.Generator().manual_seed(0)
-    made = {}
-    for train, count in ((True, 7), (False, 3)):
-        images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8, generator=generator)
-        labels = torch.arange(count, dtype=torch.uint8)
-        made[train] = (images, labels)
-        digest = hashlib.sha256(images.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
-        monkeypatch.setitem(data.SHA256, train, digest)
-    return made
-
-
-def write(folder: Path, content, packed: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = (*content[True], *content[False])
-    for name, tensor in zip(NAMES, parts, strict=True):
-        kind = "idx3" if tensor.ndim == 3 else "idx1"
-        raw = idx(tensor)
-        if packed:
-            (folder / f"{name}-{kind}-ubyte.gz").write_bytes(gzip.compress(raw))
-        else:
-            (folder / f"{name}-{kind}-ubyte").write_bytes(raw)
+    return made_up_fashion_mnist(monkeypatch, 7, 3)
 
 
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("below", ["", "FashionMNIST/raw"])
 @pytest.mark.parametrize("train", [True, False])
 def test_reads_a_named_folder(tmp_path, content, packed, below, train):
-    write(tmp_path / below, content, packed)
+    write_idx(tmp_path / below, content, packed)
     images, labels = data.load_fashion_mnist(train, tmp_path)
     assert images.dtype == torch.uint8
     assert labels.dtype == torch.int64
@@ -61,9 +31,9 @@ def test_reads_a_named_folder(tmp_path, content, packed, below, train):
 def test_finds_debians_folder_first_then_an_earlier_download(tmp_path, content, monkeypatch):
     monkeypatch.setattr(data, "DEBIAN", tmp_path / "debian")
     monkeypatch.setattr(data, "DOWNLOADS", tmp_path / "downloads")
-    write(tmp_path / "downloads" / "FashionMNIST" / "raw", content, packed=False)
+    write_idx(tmp_path / "downloads" / "FashionMNIST" / "raw", content, packed=False)
     assert len(data.load_fashion_mnist(True)[0]) == 7
-    write(tmp_path / "debian", content, packed=True)
+    write_idx(tmp_path / "debian", content, packed=True)
     (tmp_path / "downloads" / "FashionMNIST" / "raw" / "train-labels-idx1-ubyte").unlink()
     assert len(data.load_fashion_mnist(True)[0]) == 7
 
@@ -89,7 +59,7 @@ def test_a_folder_without_the_files(tmp_path, content):
         data.load_fashion_mnist(True, tmp_path / "nowhere")
     assert str(tmp_path / "nowhere") in str(caught.value)
     assert all_three_ways(str(caught.value))
-    write(tmp_path, content, packed=True)
+    write_idx(tmp_path, content, packed=True)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DataError, match="no Fashion-MNIST in"):
         data.load_fashion_mnist(True, tmp_path)
@@ -113,7 +83,7 @@ GOOD = gzip.compress(idx(torch.zeros(7, 28, 28, dtype=torch.uint8)))
     ],
 )
 def test_damaged_files(tmp_path, content, damaged):
-    write(tmp_path, content, packed=True)
+    write_idx(tmp_path, content, packed=True)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(damaged)
     with pytest.raises(DataError) as caught:
         data.load_fashion_mnist(True, tmp_path)
