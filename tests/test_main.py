@@ -1,0 +1,154 @@
+"""The command line, in this process except where the process itself is the matter."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from conftest import TOP
+from fashion_model import CLASSES, checkpoint
+from fashion_model.__main__ import main
+
+
+@pytest.fixture
+def folder(tmp_path, sheet):
+    """boot.png, below/bag.jpg, below/.../deep.webp, broken.png and a text file"""
+    boot, bag, trouser = (
+        next(picture for picture, label in sheet if label == wanted) for wanted in (9, 8, 1)
+    )
+    (tmp_path / "below" / "more").mkdir(parents=True)
+    boot.save(tmp_path / "boot.png")
+    bag.save(tmp_path / "below" / "bag.JPG", "JPEG", quality=95)
+    trouser.save(tmp_path / "below" / "more" / "trouser.webp", lossless=True)
+    (tmp_path / "broken.png").write_text("a text with another name")
+    (tmp_path / "notes.txt").write_text("not looked at in folders")
+    return tmp_path
+
+
+def test_predict_prints_a_line_a_file(folder, capsys):
+    status = main(["predict", str(folder / "boot.png"), str(folder / "below")])
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert (status, err, len(lines)) == (0, "", 3)
+    assert lines[0].startswith(f"{folder / 'boot.png'}: ")
+    assert "Ankle boot" in lines[0]
+    assert "bag.JPG: " in lines[1]
+    assert "trouser.webp: " in lines[2]
+    assert "Trouser" in lines[2]
+
+
+def test_a_bad_file_is_an_error_and_the_others_are_still_done(folder, capsys):
+    names = ["broken.png", "boot.png", "missing.png", "below/more/trouser.webp"]
+    status = main(["predict", *(str(folder / name) for name in names)])
+    out, err = capsys.readouterr()
+    assert status == 1
+    assert [line.split(":")[0] for line in out.splitlines()] == [
+        str(folder / "boot.png"),
+        str(folder / "below/more/trouser.webp"),
+    ]
+    assert f"{folder / 'broken.png'}: this is no picture" in err
+    assert f"{folder / 'missing.png'}: there is no file 'missing.png'" in err
+    assert len(err.splitlines()) == 2
+
+
+def test_a_folder_with_a_bad_file_and_a_folder_without_any(folder, capsys):
+    assert main(["predict", str(folder)]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 3
+    assert len(err.splitlines()) == 1
+    (folder / "empty").mkdir()
+    assert main(["predict", str(folder / "empty")]) == 1
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_predict_json(folder, capsys):
+    assert main(["predict", "--json", str(folder / "boot.png"), str(folder / "below")]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["file"].rsplit("/")[-1] for answer in answers] == [
+        "boot.png",
+        "bag.JPG",
+        "trouser.webp",
+    ]
+    for answer in answers:
+        assert set(answer["confidences"]) == set(CLASSES)
+        assert sum(answer["confidences"].values()) == pytest.approx(1)
+        assert answer["kind"] in ("dataset", "drawing", "photo")
+        assert next(iter(answer["confidences"])) in answer["sentence"]
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "fashion_model", *arguments],
+        cwd=TOP,
+        input=stdin,
+        capture_output=True,
+    )
+
+
+def test_standard_input_in_a_process_of_its_own(folder):
+    done = run("predict", "-", stdin=(folder / "boot.png").read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"-: ")
+    assert b"Ankle boot" in done.stdout
+    empty = run("predict", "-")
+    assert (empty.returncode, empty.stdout) == (1, b"")
+    assert empty.stderr.startswith(b"-: the file is empty")
+
+
+def test_a_reader_that_has_seen_enough(folder):
+    """As in "predict FOLDER | head -1": no traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fashion_model", "predict", str(folder / "boot.png")],
+        cwd=TOP,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 1
+    assert err == b""
+
+
+def test_errors_of_the_package_are_one_line(tmp_path, capsys):
+    assert main(["predict", "--network", "none", "x.png"]) == 1
+    assert capsys.readouterr().err.startswith("error: there is no checkpoint")
+    assert main(["train", "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("error: there is no Fashion-MNIST in")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["predict"],
+        ["predict", "--kind", "sketch", "x.png"],
+        ["train", "--network", "none"],
+        ["train", "--epochs", "0"],
+        ["train", "--epochs", "many"],
+    ],
+)
+def test_wrong_command_lines_end_with_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, capsys):
+    out = tmp_path / "mlp.safetensors"
+    arguments = ["train", "--data", str(made_up_data), "--epochs", "1", "--out", str(out)]
+    assert main([*arguments, "--device", "cpu", "--seed", "3"]) == 0
+    _, card = checkpoint.load(out, device="cpu")
+    scores = card["accuracy"]
+    line = f"{out}: accuracy {scores['validation']:.2%} validation, {scores['test']:.2%} test\n"
+    assert capsys.readouterr().out == line
+    assert (card["architecture"], card["epochs"], card["seed"]) == ("mlp", 1, 3)
+    picture = io.BytesIO()
+    Image.effect_noise((60, 60), 80).save(picture, "PNG")
+    (tmp_path / "noise.png").write_bytes(picture.getvalue())
+    assert main(["predict", "--network", str(out), str(tmp_path / "noise.png")]) == 0

@@ -1,0 +1,83 @@
+"""README.md is true: its code runs, and Hugging Face Spaces accepts its front matter."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from conftest import TOP
+
+README = (TOP / "README.md").read_text(encoding="utf-8")
+# https://huggingface.co/docs/hub/spaces-config-reference
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+
+
+def pinned() -> dict[str, str]:
+    lines = (TOP / "requirements.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_front_matter():
+    front = yaml.safe_load(README.split("---\n")[1])
+    assert front["sdk"] == "gradio"
+    assert front["sdk_version"] == pinned()["gradio"]
+    assert front["python_version"] == "3.11"
+    assert (TOP / front["app_file"]).is_file()
+    assert front["license"] == "mit"
+    assert "MIT License" in (TOP / "LICENSE").read_text()
+    assert {front["colorFrom"], front["colorTo"]} <= COLOURS
+    assert 0 < len(front["short_description"]) <= 60
+    assert len(front["emoji"]) == 1
+    assert front["title"] in README.split("---\n", 2)[2]
+
+
+def test_every_requirement_is_pinned_and_what_runs_here():
+    from importlib.metadata import version
+
+    for name, number in pinned().items():
+        assert version(name) == number, name
+
+
+def test_no_file_is_too_large_for_spaces():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True)
+    names = [name for name in listed.stdout.decode().split("\0") if name]
+    assert "app.py" in names
+    for name in names:
+        assert not (TOP / name).is_file() or (TOP / name).stat().st_size < 10_000_000, name
+
+
+def test_pictures_and_commands_are_there():
+    for name in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (TOP / name).is_file(), name
+    commands = re.findall(r"^(python3 -m venv \.venv && .*)$", README, re.MULTILINE)
+    assert [command.split()[-1] for command in commands] == ["app.py", "pytest"]
+    for name in re.findall(r"-r (\S+)", " ".join(commands)):
+        assert (TOP / name).is_file(), name
+
+
+def blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, sheet):
+    """A folder with a picture in it, as README.md's reader has one."""
+    picture = next(picture for picture, label in sheet if label == 6)
+    picture.save(tmp_path / "shirt.png")
+    return tmp_path
+
+
+def test_the_block_for_python(folder):
+    (code,) = [code for code in blocks() if "gradio_client" not in code]
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1", "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "'Shirt'" in run.stdout
+    assert len(run.stdout.splitlines()) == 2

@@ -1,0 +1,18 @@
+"""The linter, the formatter and the type checker are tests like the others."""
+
+import subprocess
+import sys
+
+import pytest
+
+from conftest import TOP
+
+
+@pytest.mark.parametrize(
+    "command", ["ruff check .", "ruff format --check .", "mypy"], ids=lambda text: text
+)
+def test_tools_have_no_complaint(command):
+    run = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=TOP, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
