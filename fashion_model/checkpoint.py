@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import CLASSES, NETWORKS
+from fashion_model.networks import ARCHITECTURES, CLASSES
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 CARD_KEY = "card"  # safetensors metadata holds strings only: the card is JSON under one key
@@ -29,12 +29,12 @@ def detect_device() -> torch.device:
 def save(path: str | Path, network: nn.Module, card: dict[str, Any]) -> None:
     """Write weights and card to path, whole or not at all.
 
-    card must name its "architecture", a key of NETWORKS; classes are added here.
+    card must name its "architecture", a key of ARCHITECTURES; classes are added here.
     """
     path = Path(path)
-    if card.get("architecture") not in NETWORKS:
+    if card.get("architecture") not in ARCHITECTURES:
         raise CheckpointError(
-            f'card["architecture"] must be one of {sorted(NETWORKS)}, '
+            f'card["architecture"] must be one of {sorted(ARCHITECTURES)}, '
             f"not {card.get('architecture')!r}"
         )
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
@@ -62,17 +62,17 @@ def load(
     path = resolve(name)
     tensors, card = _read(path)
     architecture = card.get("architecture")
-    if architecture not in NETWORKS:
+    if architecture not in ARCHITECTURES:
         raise CheckpointError(
             f"{path} holds the architecture {architecture!r}, which this version does not know "
-            f"({', '.join(sorted(NETWORKS))}). Update the code, or train it again."
+            f"({', '.join(sorted(ARCHITECTURES))}). Update the code, or train it again."
         )
     if card.get("classes") != list(CLASSES):
         raise CheckpointError(
             f"{path} was trained for other classes than the ten of Fashion-MNIST, or in another "
             f"order: {card.get('classes')!r}. Train it again."
         )
-    network = NETWORKS[architecture]()
+    network = ARCHITECTURES[architecture]()
     wanted = {key: tuple(t.shape) for key, t in network.state_dict().items()}
     found = {key: tuple(t.shape) for key, t in tensors.items()}
     if wanted != found:

@@ -65,9 +65,7 @@ class Pictures:
 
     @staticmethod
     def concatenate(parts: "Sequence[Pictures]") -> "Pictures":
-        return Pictures(
-            torch.cat([p.pixels for p in parts]), torch.cat([p.accept for p in parts])
-        )
+        return Pictures(torch.cat([p.pixels for p in parts]), torch.cat([p.accept for p in parts]))
 
 
 def loss_of(logits: torch.Tensor, accept: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
@@ -194,15 +192,14 @@ class _Run:
         torch.manual_seed(seed)
         self.device = checkpoint.detect_device() if device is None else torch.device(device)
         self.recipe, self.seed, self.network = recipe, seed, network
-        self.twin = with_batch_norm(NETWORKS[network]()).to(
-            self.device, memory_format=torch.channels_last
-        )
+        self.twin = with_batch_norm(NETWORKS[network]()).to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
         self.generator = torch.Generator(self.device).manual_seed(seed)
         decay = [p for p in self.twin.parameters() if p.ndim > 1]
         rest = [p for p in self.twin.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(
-            [{"params": decay}, {"params": rest, "weight_decay": 0.0}],
+            groups,
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )
@@ -243,7 +240,7 @@ class _Run:
             moved[index] = affine(x[index], self.generator, shift=recipe.shift)
         if recipe.erase_chance:
             moved = erase(moved, self.generator, recipe.erase_chance)
-        return moved.contiguous(memory_format=torch.channels_last)
+        return moved
 
     def plain(self) -> nn.Module:
         """The network as it would be saved now: the weight average, batch norm folded in."""

@@ -1,0 +1,132 @@
+"""A drawing -> the 28x28 picture that a network reads: lines bright, what they enclose half so."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from fashion_model import morphology
+from fashion_model.errors import InputError
+
+SIDE = 112  # pixels a side while strokes are handled: 4 for each pixel of the result
+FAINTEST = 0.06  # a mark that differs less from its paper (in [0, 1]) is not seen as ink
+INSIDE = 0.5  # brightness of what lines enclose; lines have 1
+THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
+BRIDGES = (0, 1, 3, 5)  # gaps up to twice as many pixels of SIDE are bridged, the least that helps
+
+
+def ink(rgb: torch.Tensor) -> torch.Tensor:
+    """How far each pixel of rgb (1, 3, H, W) in [0, 1] is ink: (1, 1, H, W) in [0, 1].
+
+    The paper is the plane that fits the picture's border best, colour by colour, so that uneven
+    light on a photographed sheet is not ink. Raises InputError where nothing is drawn.
+    """
+    difference = (rgb - _paper(rgb)).abs().amax(1, keepdim=True)
+    strength = _darkest(difference)
+    if strength < FAINTEST:
+        raise InputError("There is nothing drawn in this picture yet. Draw a garment first.")
+    return ((difference / strength - 0.25) / 0.4).clamp(0, 1)
+
+
+def _darkest(difference: torch.Tensor) -> float:
+    """The difference from the paper that full ink makes: that of the strongest 0.2 % of pixels."""
+    count = max(1, round(0.002 * difference.numel()))
+    return difference.flatten().topk(count).values[-1].item()
+
+
+def _paper(rgb: torch.Tensor) -> torch.Tensor:
+    _, _, height, width = rgb.shape
+    y = torch.linspace(-1, 1, height).view(-1, 1).expand(height, width)
+    x = torch.linspace(-1, 1, width).view(1, -1).expand(height, width)
+    design = torch.stack([torch.ones_like(x), x, y], -1)
+    rim = torch.ones(height, width, dtype=torch.bool)
+    if min(height, width) > 8:
+        depth = max(1, round(min(height, width) * 0.03))
+        rim[depth:-depth, depth:-depth] = False
+    colours = rgb[0].permute(1, 2, 0)
+    middle = colours[rim].median(0).values
+    # ink that crosses the border is no paper: fit to the half that is nearest the middle colour
+    distance = (colours - middle).abs().amax(-1)
+    rim = rim & (distance <= distance[rim].median() + 0.02)
+    fit = torch.linalg.lstsq(design[rim], colours[rim]).solution
+    plane = design @ fit
+    # a plane may bend to the light, not run away from it
+    return torch.maximum(torch.minimum(plane, middle + 0.25), middle - 0.25).permute(2, 0, 1)[None]
+
+
+def crop(mask: torch.Tensor, least: float) -> tuple[int, int, int, int]:
+    """The box (top, bottom, left, right) around mask (1, 1, H, W), leaving out specks.
+
+    A row or a column counts when at least so many of its pixels are above a half.
+    """
+    solid = (mask[0, 0] > 0.5).float()
+    rows = (solid.sum(1) >= least).nonzero().flatten().tolist()
+    columns = (solid.sum(0) >= least).nonzero().flatten().tolist()
+    if not rows or not columns:
+        raise InputError("There is too little drawn in this picture. Draw larger, or thicker.")
+    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+
+
+def fit(content: torch.Tensor, side: int) -> torch.Tensor:
+    """content (1, C, H, W) resized so that its longest edge is side, centred on zeros."""
+    height, width = content.shape[-2:]
+    scale = side / max(height, width)
+    size = [max(1, round(height * scale)), max(1, round(width * scale))]
+    if scale < 1:
+        small = F.interpolate(content, size, mode="bilinear", antialias=True)
+    else:
+        small = F.interpolate(content, size, mode="bilinear")
+    down, right = side - size[0], side - size[1]
+    return F.pad(small, (right // 2, right - right // 2, down // 2, down - down // 2))
+
+
+def read_drawing(rgb: torch.Tensor) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
+    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28) in [0, 1] and the box they show.
+
+    The box is (left, top, right, bottom) of the square that became the 28x28, as shares of the
+    width and the height; it may reach past the picture. Raises InputError for a blank picture.
+    """
+    marks = ink(rgb)
+    height, width = marks.shape[-2:]
+    top, bottom, left, right = crop(marks, 1)
+    strokes = fit(marks[..., top:bottom, left:right], SIDE)
+    line = _thickened((strokes > 0.35).float())
+    value = torch.maximum(line, INSIDE * _enclosed(line))
+    pixels = F.avg_pool2d(value, SIDE // 28)
+    return pixels.clamp(0, 1), square((left, top, right, bottom), width, height)
+
+
+def square(
+    box: tuple[float, float, float, float], width: int, height: int
+) -> tuple[float, float, float, float]:
+    """The square around box (left, top, right, bottom), in shares of width and height."""
+    left, top, right, bottom = box
+    half = max(right - left, bottom - top) / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return (x - half) / width, (y - half) / height, (x + half) / width, (y + half) / height
+
+
+def _thickened(line: torch.Tensor) -> torch.Tensor:
+    # a stroke of width w and length l covers w * l, and w * l - (w - 2) * l survive an erosion by 1
+    area = line.sum().item()
+    lost = area - morphology.erode(F.pad(line, (1,) * 4), 1).sum().item()
+    thickness = 2 * area / max(lost, 1.0)
+    return morphology.dilate(line, round(max(0.0, (THIN - thickness) / 2)))
+
+
+def _enclosed(line: torch.Tensor) -> torch.Tensor:
+    """What the lines close in, gaps bridged no further than it takes to close in something."""
+    around = morphology.filled(line)
+    for radius in BRIDGES:
+        if radius:
+            around = morphology.filled(morphology.close(line, radius))
+        if (around - line).clamp(min=0).mean() > 0.08:
+            break
+    return around
+
+
+def as_rgb(picture: np.ndarray) -> torch.Tensor:
+    """uint8 (H, W) or (H, W, 3) -> float32 (1, 3, H, W) in [0, 1]."""
+    tensor = torch.from_numpy(np.array(picture)).float() / 255
+    if tensor.ndim == 2:
+        tensor = tensor[..., None].expand(-1, -1, 3)
+    return tensor.permute(2, 0, 1)[None]

@@ -1,0 +1,97 @@
+"""A picture -> what a network reads: float32 (1, 1, 28, 28) in [0, 1], garment bright on black.
+
+The one preprocessing for training, evaluation, the app, the command line and the explanation.
+It follows the conversion that made Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747: trim to
+the garment, longest edge to 28, centre, negate, 8-bit grey), and adds what that could take for
+granted: where the garment is, and which of its tones are dark.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fashion_model import drawings, photos
+from fashion_model.drawings import as_rgb
+from fashion_model.errors import InputError
+from fashion_model.photos import Box, Find
+
+KINDS = ("auto", "drawing", "photo")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a network reads, and where in the picture it comes from.
+
+    pixels: float32 (1, 1, 28, 28) in [0, 1]. kind: "drawing", "photo" or "dataset" (a
+    Fashion-MNIST image, taken as it is). box: the square that became pixels, as (left, top,
+    right, bottom) in shares of the picture's width and height; it may reach past the picture.
+    mask: float32 (96, 96) over the whole picture, 1 on the garment; None unless a photo.
+    """
+
+    pixels: torch.Tensor
+    kind: str
+    box: Box
+    mask: torch.Tensor | None = None
+
+
+def prepare(
+    picture: Image.Image,
+    find: Find,
+    kind: str = "auto",
+    point: tuple[float, float] | None = None,
+) -> Prepared:
+    """What a network reads of picture, an upright RGB or L image.
+
+    find is networks.Finder, or does the same. kind "auto" decides from the picture. point, (x, y)
+    in shares of width and height, says where the garment of a photo is. Raises InputError if
+    there is nothing in the picture.
+    """
+    if kind not in KINDS:
+        raise InputError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    array = np.asarray(picture)
+    if kind == "auto" and point is None:
+        original = as_dataset(array)
+        if original is not None:
+            pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
+            return Prepared(pixels, "dataset", (0.0, 0.0, 1.0, 1.0))
+    rgb = as_rgb(array)
+    if rgb.amax((2, 3)).sub(rgb.amin((2, 3))).max() < drawings.FAINTEST:
+        raise InputError(
+            "This picture is blank: it has the same colour everywhere. Draw a garment, or choose "
+            "a picture that shows one."
+        )
+    if point is not None:
+        kind = "photo"
+    elif kind == "auto":
+        kind = "drawing" if photos.look_at(rgb, find)[1] > 0 else "photo"
+    if kind == "drawing":
+        pixels, box = drawings.read_drawing(rgb)
+        return Prepared(pixels, kind, box)
+    pixels, box, mask = photos.read_photo(rgb, find, point)
+    return Prepared(pixels, kind, box, mask)
+
+
+def as_dataset(array: np.ndarray) -> np.ndarray | None:
+    """The 28x28 original, uint8, if array is a Fashion-MNIST image at a whole multiple of its size.
+
+    One has a black ground, in at least one corner and a twentieth of its pixels, and many tones:
+    a picture in two tones is a drawing. Anything else is None.
+    """
+    grey = array if array.ndim == 2 else array[..., 0]
+    if array.ndim == 3 and (array != grey[..., None]).any():
+        return None
+    height, width = grey.shape
+    if height != width or height % 28:
+        return None
+    blocks = grey.reshape(28, height // 28, 28, width // 28)
+    small: np.ndarray = blocks[:, 0, :, 0]
+    if (blocks != small[:, None, :, None]).any():
+        return None
+    corner = small[[0, 0, -1, -1], [0, -1, 0, -1]].min()
+    ground = small <= 8
+    tones = len(np.unique(small[~ground]))
+    if corner > 12 or ground.mean() < 0.05 or small.max() < 40 or tones < 12:
+        return None
+    return small.copy()

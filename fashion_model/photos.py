@@ -1,0 +1,126 @@
+"""A photo -> the 28x28 picture that a network reads: the garment alone, dark cloth bright."""
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+from fashion_model import morphology
+from fashion_model.drawings import crop, fit, square
+from fashion_model.errors import InputError
+
+SIDE = 96  # pixels a side of the picture in which the garment is looked for
+PART = 0.2  # pieces of at least this share of the largest belong to the garment: a pair of shoes
+SMALLEST = 0.004  # share of the picture below which a find counts as none
+MARGIN = 0.15  # of the found box's longest edge, on each side, for the second look
+TONE, SPREAD = 0.55, 0.2  # mean and standard deviation of Fashion-MNIST's garment pixels
+GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
+
+Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see networks.Finder
+Box = tuple[float, float, float, float]
+
+
+def read_photo(
+    rgb: torch.Tensor, find: Find, point: tuple[float, float] | None = None
+) -> tuple[torch.Tensor, Box, torch.Tensor]:
+    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28), the box they show, and the mask.
+
+    find, point and box: see images.prepare. mask is float32 (96, 96) over the whole picture.
+    Raises InputError where no garment is found.
+    """
+    window = _around(point) if point is not None else (0.0, 0.0, 1.0, 1.0)
+    found = _look(rgb, find, window, point)
+    if found.mean() < SMALLEST:
+        raise InputError(
+            "No garment stands out in this picture. Try one in which it fills most of the frame, "
+            "on a plain background, or tap on the garment."
+        )
+    top, bottom, left, right = crop(found, 1)
+    margin = MARGIN * max(bottom - top, right - left)
+    side = found.shape[-1]
+    closer = (
+        max(0.0, (left - margin) / side),
+        max(0.0, (top - margin) / side),
+        min(1.0, (right + margin) / side),
+        min(1.0, (bottom + margin) / side),
+    )
+    again = _look(rgb, find, closer, point)
+    mask = again if again.mean() >= 0.5 * found.mean() else found
+    pixels, box = cut_out(rgb, mask)
+    return pixels, box, mask[0, 0]
+
+
+def look_at(rgb: torch.Tensor, find: Find) -> tuple[torch.Tensor, float]:
+    """Mask logits (1, 1, SIDE, SIDE) of rgb (1, 3, H, W), and its drawing logit."""
+    small = F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1)
+    with torch.inference_mode():
+        mask, drawing = find(small)
+    return mask, drawing.item()
+
+
+def _around(point: tuple[float, float], reach: float = 0.35) -> Box:
+    """The part of the picture to look in when somebody points at (x, y)."""
+    x, y = point
+    return max(0.0, x - reach), max(0.0, y - reach), min(1.0, x + reach), min(1.0, y + reach)
+
+
+def _look(
+    rgb: torch.Tensor, find: Find, window: Box, point: tuple[float, float] | None
+) -> torch.Tensor:
+    """The garment's mask (1, 1, SIDE, SIDE) over the whole picture, looked for in window."""
+    height, width = rgb.shape[-2:]
+    x0, x1 = int(window[0] * width), max(int(window[2] * width), int(window[0] * width) + 1)
+    y0, y1 = int(window[1] * height), max(int(window[3] * height), int(window[1] * height) + 1)
+    probability = look_at(rgb[..., y0:y1, x0:x1], find)[0].sigmoid()
+    probability = _pieces(probability, window, point)
+    whole = torch.zeros(1, 1, height, width)
+    whole[..., y0:y1, x0:x1] = F.interpolate(
+        probability, (y1 - y0, x1 - x0), mode="bilinear", antialias=True
+    )
+    return F.interpolate(whole, (SIDE, SIDE), mode="bilinear", antialias=True)
+
+
+def _pieces(
+    probability: torch.Tensor, window: Box, point: tuple[float, float] | None
+) -> torch.Tensor:
+    """probability without the pieces that are not the garment."""
+    solid = (probability > 0.5).float()
+    if not solid.any():
+        return torch.zeros_like(probability)
+    piece = morphology.components(solid)[0, 0]
+    names, sizes = piece[piece > 0].unique(return_counts=True)
+    keep = names[sizes >= PART * sizes.max()]
+    if point is not None:
+        x = (point[0] - window[0]) / (window[2] - window[0]) * SIDE
+        y = (point[1] - window[1]) / (window[3] - window[1]) * SIDE
+        row, column = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+        distance = (row + 0.5 - y) ** 2 + (column + 0.5 - x) ** 2
+        distance = torch.where(piece > 0, distance, torch.inf)
+        keep = piece.flatten()[distance.argmin()][None]
+    kept = torch.isin(piece, keep).float()[None, None]
+    return probability * morphology.dilate(kept, 2)
+
+
+def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, Box]:
+    """The masked part of rgb (1, 3, H, W) as pixels (1, 1, 28, 28), and the box they show.
+
+    mask: (1, 1, S, S) over the whole picture. The cloth's tones are negated and brought to the
+    mean and the spread of Fashion-MNIST's, since light and camera change them at will.
+    """
+    height, width = rgb.shape[-2:]
+    top, bottom, left, right = crop(mask, 1)
+    side = mask.shape[-1]
+    y0, y1 = top * height // side, max(top * height // side + 1, -(-bottom * height // side))
+    x0, x1 = left * width // side, max(left * width // side + 1, -(-right * width // side))
+    red, green, blue = rgb[:, :1], rgb[:, 1:2], rgb[:, 2:]
+    grey = (0.299 * red + 0.587 * green + 0.114 * blue)[..., y0:y1, x0:x1]
+    shape = mask[..., top:bottom, left:right]
+    shape = F.interpolate(shape, grey.shape[-2:], mode="bilinear")
+    shape = ((shape - 0.3) / 0.4).clamp(0, 1)
+    total = shape.sum().clamp(min=1e-6)
+    mean = (grey * shape).sum() / total
+    spread = (((grey - mean) ** 2 * shape).sum() / total).sqrt()
+    gain = (SPREAD / spread.clamp(min=1e-3)).clamp(*GAIN)
+    cloth = (TONE - gain * (grey - mean)).clamp(0.06, 1)
+    small = fit(torch.cat([cloth * shape, shape], 1), 28)
+    return small[:, :1].clamp(0, 1), square((x0, y0, x1, y1), width, height)

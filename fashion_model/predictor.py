@@ -1,0 +1,152 @@
+"""A picture in, a label -> confidence dictionary out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+
+from fashion_model import checkpoint
+from fashion_model.decoding import Source, decode
+from fashion_model.errors import CheckpointError
+from fashion_model.images import Prepared, prepare
+from fashion_model.networks import CLASSES, NETWORKS
+
+DEFAULT = "mlp"
+LONGEST = 512  # pixels; more detail than that is lost in 28x28 anyway
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of one picture, and what it saw of it.
+
+    confidences: all ten labels, most confident first, summing to 1. kind: "drawing", "photo" or
+    "dataset", how the picture was read. known: False where it looks like nothing the network
+    knows. sentence: the answer in words. seen: the 28x28 "L" picture that the network read.
+    cutout: a photo, "RGB", with all that was cut away dimmed; None for other kinds.
+    """
+
+    confidences: dict[str, float]
+    kind: str
+    known: bool
+    sentence: str
+    seen: Image.Image
+    cutout: Image.Image | None
+    prepared: Prepared
+
+
+class Classifier:
+    """A network that was loaded once, with the preprocessing and the calibration around it."""
+
+    def __init__(self, network: nn.Module, card: dict[str, Any], finder: nn.Module) -> None:
+        self.network = network
+        self.card = card
+        self.finder = finder
+        self.device = next(network.parameters()).device
+
+    def predict(self, image: Source, kind: str = "auto") -> dict[str, float]:
+        """All ten labels with their confidences, most confident first, summing to 1.
+
+        image: a PIL image of any mode and size, a path, bytes, or an array (H, W), (H, W, 3) or
+        (H, W, 4). kind: "auto", "drawing" or "photo". Raises InputError for what is no image or
+        has nothing in it.
+        """
+        return self.answer(image, kind).confidences
+
+    def predict_batch(self, images: Sequence[Source], kind: str = "auto") -> list[dict[str, float]]:
+        """predict for many images, in one pass through the network."""
+        if not images:
+            return []
+        prepared = [self.prepare(image, kind)[1] for image in images]
+        return [_sorted(row) for row in self.probabilities(prepared)]
+
+    def answer(
+        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
+    ) -> Answer:
+        """predict, with what was seen and a sentence on it.
+
+        point: (x, y) in shares of width and height, a place on the garment of a photo.
+        """
+        picture, prepared = self.prepare(image, kind, point)
+        confidences = _sorted(self.probabilities([prepared])[0])
+        known = self._known(confidences, prepared.kind)
+        pixels = (prepared.pixels[0, 0] * 255).round().byte().numpy()
+        return Answer(
+            confidences=confidences,
+            kind=prepared.kind,
+            known=known,
+            sentence=_sentence(confidences, known),
+            seen=Image.fromarray(pixels),
+            cutout=None if prepared.mask is None else _dimmed(picture, prepared.mask),
+            prepared=prepared,
+        )
+
+    def prepare(
+        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
+    ) -> tuple[Image.Image, Prepared]:
+        """The decoded picture and what the network reads of it."""
+        picture = decode(image, longest=LONGEST)
+        return picture, prepare(picture, self._find, kind, point)
+
+    @torch.inference_mode()
+    def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
+        """Calibrated confidences float32 (N, 10) on the CPU, in the order of CLASSES."""
+        pixels = torch.cat([p.pixels for p in prepared]).to(self.device)
+        temperatures = self.card.get("temperature", {})
+        by_kind = torch.tensor([temperatures.get(p.kind, 1.0) for p in prepared])
+        logits: torch.Tensor = self.network(pixels).float().cpu()
+        return F.softmax(logits / by_kind[:, None], dim=1)
+
+    def _find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mask, drawing = self.finder(pictures.to(self.device))
+        return mask.float().cpu(), drawing.float().cpu()
+
+    def _known(self, confidences: dict[str, float], kind: str) -> bool:
+        least: float = self.card.get("unsure_below", {}).get(kind, 0.0)
+        return next(iter(confidences.values())) >= least
+
+
+def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -> Classifier:
+    """A Classifier from checkpoints/NAME.safetensors or a path, on device (None: detected).
+
+    Raises CheckpointError if the file is missing, truncated, foreign or mismatched.
+    """
+    network, card = checkpoint.load(name, device)
+    if card["architecture"] not in NETWORKS:
+        raise CheckpointError(
+            f"{checkpoint.resolve(name)} holds a {card['architecture']!r}, which names no classes. "
+            f"Choose one of {', '.join(sorted(NETWORKS))}."
+        )
+    finder, _ = checkpoint.load("finder", device)
+    return Classifier(network, card, finder)
+
+
+def _sorted(probabilities: torch.Tensor) -> dict[str, float]:
+    values, order = probabilities.double().div(probabilities.double().sum()).sort(descending=True)
+    return {CLASSES[i]: v for i, v in zip(order.tolist(), values.tolist(), strict=True)}
+
+
+def _sentence(confidences: dict[str, float], known: bool) -> str:
+    (first, p), (second, q) = list(confidences.items())[:2]
+    if not known:
+        return (
+            f"This looks like nothing the network knows. The closest of its ten classes is "
+            f"{first}, with only {p:.0%}."
+        )
+    if p < 0.5 or p - q < 0.2:
+        return f"Perhaps {first} ({p:.0%}), or else {second} ({q:.0%})."
+    return f"{first}, with {p:.0%} confidence."
+
+
+def _dimmed(picture: Image.Image, mask: torch.Tensor) -> Image.Image:
+    """picture with what mask, (S, S) over all of it, leaves out mixed with grey."""
+    rgb = np.asarray(picture.convert("RGB"), dtype=np.float32)
+    size = [picture.height, picture.width]
+    shape = F.interpolate(mask[None, None], size, mode="bilinear")[0, 0, :, :, None].clamp(0, 1)
+    kept = 0.15 + 0.85 * shape.numpy()
+    return Image.fromarray((rgb * kept + 255 * 0.6 * (1 - kept)).astype(np.uint8))

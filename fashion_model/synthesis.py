@@ -1,0 +1,150 @@
+"""Pictures of garments made up for training: on cluttered grounds, on white, worn by a person.
+
+Fashion-MNIST has no colour, no background and no wearer; these pictures add them, and know
+which pixels are the garment. Arrays are float32 RGB (H, W, 3) in [0, 1], masks (H, W) in [0, 1].
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+Array = npt.NDArray[Any]
+
+SKIN = np.array([[255, 224, 196], [234, 192, 158], [198, 140, 100], [141, 85, 54], [84, 52, 36]])
+UPPER = (0, 2, 4, 6)  # T-shirt/top, Pullover, Coat, Shirt
+TROUSER, DRESS, SHOES, BAG = 1, 3, (5, 7, 9), 8
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """A garment without its ground: colour float32 (h, w, 3), mask float32 (h, w)."""
+
+    colour: Array
+    mask: Array
+
+
+def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
+    """Smooth noise (size, size) in [0, 1] with about cells bumps a side."""
+    small = (rng.random((cells + 1, cells + 1)) * 255).astype(np.uint8)
+    image = Image.fromarray(small).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(image, dtype=np.float32) / 255
+
+
+def colour(rng: np.random.Generator, dull: float = 0.5) -> Array:
+    """An RGB colour (3,); the share dull of them is nearly grey."""
+    value = rng.random()
+    tint = rng.normal(0, 0.04 if rng.random() < dull else 0.25, 3)
+    return np.clip(value + tint, 0, 1).astype(np.float32)
+
+
+def pattern(rng: np.random.Generator, size: int) -> Array:
+    """A texture (size, size, 3) to lay over a colour, around 0: stripes, checks, prints, weave."""
+    y, x = np.mgrid[:size, :size].astype(np.float32) / size
+    angle = rng.choice([0, np.pi / 2, rng.random() * np.pi])
+    along = x * np.cos(angle) + y * np.sin(angle)
+    across = y * np.cos(angle) - x * np.sin(angle)
+    period = rng.uniform(3, 18)
+    kind = rng.integers(6)
+    if kind == 0:
+        field = np.sign(np.sin(along * period * 2 * np.pi + rng.random() * 6))
+    elif kind == 1:
+        field = np.sign(np.sin(along * period * 6.28)) + np.sign(np.sin(across * period * 6.28))
+    elif kind == 2:
+        field = 2 * (noise(rng, size, int(rng.integers(4, 14))) > rng.uniform(0.4, 0.7)) - 1.0
+    elif kind == 3:
+        field = 4 * noise(rng, size, int(rng.integers(8, 40))) - 2
+    elif kind == 4:
+        field = 2.0 * (np.maximum((along * period) % 1, (across * period) % 1) > 0.93)
+    else:
+        field = rng.normal(0, 1, (size, size))
+    strength = rng.normal(0, 0.1, 3) + rng.normal(0, 0.12)
+    texture: Array = (field[..., None] * strength).astype(np.float32)
+    return texture
+
+
+def ground(rng: np.random.Generator, size: int) -> Array:
+    """A background (size, size, 3): wood, tiles, carpet, cloth or wall, with light falling off."""
+    base = np.ones((size, size, 3), np.float32) * colour(rng, 0.7)
+    for _ in range(int(rng.integers(0, 3))):
+        base += pattern(rng, size) * rng.uniform(0.2, 1)
+    if rng.random() < 0.25:  # two surfaces meet: a wall and a floor, the edge of a bed
+        y, x = np.mgrid[:size, :size] / size
+        angle, offset = rng.random() * 2 * np.pi, rng.uniform(0.25, 0.5)
+        side = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle) > offset * 0.9
+        base = np.where(side[..., None], colour(rng, 0.7) + pattern(rng, size) * 0.5, base)
+    clipped: Array = np.clip(base, 0, 1)
+    return clipped
+
+
+def paper(rng: np.random.Generator, size: int) -> Array:
+    """A shop's background: white or light grey, perhaps a little darker to one side."""
+    level = rng.choice([1.0, rng.uniform(0.85, 1.0)])
+    y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
+    slope = (x * rng.normal(0, 0.04) + y * rng.normal(0, 0.06))[..., None]
+    sheet: Array = np.clip(np.ones((size, size, 3), np.float32) * level + slope, 0, 1)
+    return sheet
+
+
+def dyed(rng: np.random.Generator, pixels: Array, mask: Array) -> Cutout:
+    """A Fashion-MNIST image (28, 28) and its mask in colour, at 84x84, with a texture."""
+    size = 84
+    big = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+    shade = 1 - np.asarray(big, np.float32) / 255  # the originals' negative: dark cloth is bright
+    shape = Image.fromarray((mask * 255).astype(np.uint8)).resize(
+        (size, size), Image.Resampling.BICUBIC
+    )
+    inside = np.clip((np.asarray(shape, np.float32) / 255 - 0.35) / 0.3, 0, 1)
+    mean = (shade * inside).sum() / max(inside.sum(), 1)
+    sign = 1 if rng.random() < 0.85 else -1
+    relief = (shade - mean) * sign * rng.uniform(0.5, 1.2)
+    cloth = colour(rng, 0.4) + relief[..., None]
+    if rng.random() < 0.5:
+        cloth = cloth + pattern(rng, size) * rng.uniform(0.3, 1)
+    return Cutout(np.clip(cloth, 0, 1).astype(np.float32), inside.astype(np.float32))
+
+
+def place(
+    canvas: Array, cutout: Cutout, box: tuple[float, float, float, float], degrees: float = 0
+) -> Array:
+    """Paint cutout into canvas (changed in place) at box (x0, y0, x1, y1); its mask there."""
+    size = canvas.shape[0]
+    x0, y0, x1, y1 = box
+    width, height = max(2, round(x1 - x0)), max(2, round(y1 - y0))
+    rgba = np.dstack([cutout.colour, cutout.mask[..., None]])
+    image = Image.fromarray((rgba * 255).astype(np.uint8), "RGBA").resize(
+        (width, height), Image.Resampling.BILINEAR
+    )
+    if degrees:
+        image = image.rotate(degrees, Image.Resampling.BILINEAR, expand=True)
+    layer = Image.new("RGBA", (size, size))
+    layer.paste(image, (round((x0 + x1 - image.width) / 2), round((y0 + y1 - image.height) / 2)))
+    array = np.asarray(layer, np.float32) / 255
+    alpha = array[..., 3:]
+    canvas *= 1 - alpha
+    canvas += array[..., :3] * alpha
+    return alpha[..., 0]
+
+
+def shadow(rng: np.random.Generator, canvas: Array, mask: Array) -> None:
+    """Darken the ground beside the mask, as a thing that lies on it would."""
+    size = canvas.shape[0]
+    image = Image.fromarray((mask * 255).astype(np.uint8))
+    soft = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 4) * size / 96))
+    moved = np.roll(np.asarray(soft, np.float32) / 255, rng.integers(-4, 5, 2), (0, 1))
+    canvas *= 1 - (moved * (1 - mask) * rng.uniform(0, 0.5))[..., None]
+
+
+def spoil(rng: np.random.Generator, canvas: Array) -> Array:
+    """Light, white balance, blur and sensor noise of a real camera."""
+    size = canvas.shape[0]
+    light = 1 + (noise(rng, size, int(rng.integers(1, 4))) - 0.5)[..., None] * rng.uniform(0, 0.6)
+    out = canvas * light * rng.normal(1, 0.06, 3)
+    out = np.clip(out * rng.uniform(0.75, 1.15), 0, 1) ** rng.uniform(0.7, 1.4)
+    image = Image.fromarray((out * 255).astype(np.uint8))
+    if rng.random() < 0.4:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
+    out = np.asarray(image, np.float32) / 255
+    return np.clip(out + rng.normal(0, rng.uniform(0, 0.04), out.shape), 0, 1).astype(np.float32)
