@@ -1,0 +1,67 @@
+"""The app as a visitor starts it: `python app.py` on a free port, once for all test modules."""
+
+import atexit
+import functools
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+APP = Path(__file__).resolve().parent.parent / "app.py"
+START_SECONDS = 120
+
+
+@functools.cache
+def start() -> str:
+    """The address of the running app, without a slash at its end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, APP], env=environment, stdout=subprocess.DEVNULL)
+    atexit.register(process.wait)
+    atexit.register(process.terminate)  # runs first
+    address = f"http://127.0.0.1:{port}"
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            raise RuntimeError(f"app.py ended with status {process.returncode} at its start")
+        try:
+            urllib.request.urlopen(f"{address}/config", timeout=5).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return address
+    raise RuntimeError(f"app.py did not answer within {START_SECONDS} s")
+
+
+def post(url: str, body: object) -> tuple[int, str]:
+    """Status and text of the answer to a JSON body."""
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def call(address: str, name: str, image: object, kind: object = "auto") -> tuple[str, object]:
+    """What the named endpoint answers over plain HTTP: ("complete" or "error", the data)."""
+    status, text = post(f"{address}/gradio_api/call/{name}", {"data": [image, kind, "mlp"]})
+    if status != 200:
+        return "error", text
+    event = json.loads(text)["event_id"]
+    url = f"{address}/gradio_api/call/{name}/{event}"
+    with urllib.request.urlopen(url, timeout=30) as response:
+        lines = response.read().decode().strip().splitlines()
+    kind = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")][-1]
+    said = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")][-1]
+    return kind, json.loads(said)
