@@ -1,5 +1,6 @@
 """README.md is true: its code runs, and Hugging Face Spaces accepts its front matter."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -7,7 +8,9 @@ import sys
 import pytest
 import yaml
 
+import serving
 from conftest import TOP
+from fashion_model import CLASSES
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 # https://huggingface.co/docs/hub/spaces-config-reference
@@ -81,3 +84,21 @@ def test_the_block_for_python(folder):
     assert run.returncode == 0, run.stderr
     assert "'Shirt'" in run.stdout
     assert len(run.stdout.splitlines()) == 2
+
+
+def test_the_block_for_gradio_client(folder):
+    """Outside this folder, with nothing of the project importable."""
+    (code,) = [code for code in blocks() if "gradio_client" in code]
+    assert code.count("http://127.0.0.1:7860") == 1
+    code = code.replace("http://127.0.0.1:7860", serving.start())
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"GRADIO_ANALYTICS_ENABLED": "False", "HOME": str(folder), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    confidences = ast.literal_eval(run.stdout.splitlines()[-1])
+    assert set(confidences) == set(CLASSES)
+    assert sum(confidences.values()) == pytest.approx(1, abs=1e-6)
