@@ -98,6 +98,16 @@ def load_labelled(folder: str | Path) -> list[Labelled]:
     return [_labelled(folder, row, f"{table}, line {line}") for line, row in enumerate(rows, 2)]
 
 
+def fold_of(picture: Labelled, folds: int = 5) -> int:
+    """The fold, 0 to folds - 1, in which picture is held out; one sender is in one fold.
+
+    The same on every machine: a SHA-256 of the sender, or of source, label and file name where
+    nobody knows the sender.
+    """
+    key = picture.sender or f"{picture.source}/{picture.label}/{picture.path.name}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % folds
+
+
 def _labelled(folder: Path, row: dict[str, str | None], where: str) -> Labelled:
     fields = {key: row.get(key) for key in ("path", "source", "label", "accept", "sender")}
     missing = [key for key, value in fields.items() if value is None]

@@ -1,6 +1,7 @@
 """Fashion-MNIST from made-up idx files and, where it is present, the real one; labels.csv."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 import torch
@@ -139,6 +140,24 @@ def test_bad_labels(tmp_path, text, says):
         (tmp_path / "labels.csv").write_bytes(text)
     with pytest.raises(DataError, match=says.replace("|", r"\|")):
         data.load_labelled(tmp_path)
+
+
+def test_folds_keep_senders_together_and_depend_on_nothing_else():
+    def picture(sender: str, name: str = "a.png", label: str = "Hat") -> data.Labelled:
+        return data.Labelled(Path("any") / name, "home", label, (), sender)
+
+    # sha256sum of "54" begins with these eight bytes
+    assert data.fold_of(picture("54")) == 0x2FCA346DB6561871 % 5
+    moved = data.Labelled(Path("elsewhere/b.jpg"), "shop", "Dress", (3,), "54")
+    assert data.fold_of(moved) == data.fold_of(picture("54"))
+    assert {data.fold_of(picture(str(i))) for i in range(40)} == {0, 1, 2, 3, 4}
+    assert {data.fold_of(picture(str(i)), folds=2) for i in range(40)} == {0, 1}
+
+    unknown = [picture("", f"{i:03}.png") for i in range(500)]
+    counts = [sum(data.fold_of(p) == fold for p in unknown) for fold in range(5)]
+    assert all(70 <= count <= 130 for count in counts), counts
+    elsewhere = data.Labelled(Path("/other/folder/a.png"), "home", "Hat", (), "")
+    assert data.fold_of(elsewhere) == data.fold_of(picture(""))
 
 
 @pytest.mark.dataset
