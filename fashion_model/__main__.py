@@ -59,6 +59,42 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate(options: argparse.Namespace) -> int:
+    """Score a network on the test images of Fashion-MNIST, or on a folder of labelled pictures."""
+    from dataclasses import asdict
+
+    from fashion_model import contact_sheet, data, evaluation, report
+
+    if options.images is None and (options.sheet or options.fold):
+        options.wrong("--sheet and --fold are about a folder: name it with --images")
+    if options.images is not None and (options.plot or options.data):
+        options.wrong("--plot and --data are about Fashion-MNIST: leave out --images")
+    about: dict[str, object] = {"network": str(options.network)}
+    if options.images is None:
+        images, labels = data.load_fashion_mnist(False, options.data)
+        classifier = load(options.network, options.device)
+        score = evaluation.evaluate(classifier, images, labels)
+        text = report.dataset_text(score)
+        about |= {"fashion_mnist": asdict(score)}
+        if options.plot:
+            report.plot(score, options.plot, f"{options.network} on Fashion-MNIST's test images")
+    else:
+        pictures = data.load_labelled(options.images)
+        if options.fold:
+            fold, folds = options.fold
+            pictures = [p for p in pictures if data.fold_of(p, folds) == fold]
+            about |= {"fold": fold, "folds": folds}
+        classifier = load(options.network, options.device)
+        outcomes = evaluation.answer_pictures(classifier, pictures)
+        folder = evaluation.score_folder(outcomes)
+        text = report.folder_text(folder)
+        about |= {"images": asdict(folder)}
+        if options.sheet:
+            contact_sheet.draw_sheet(classifier, outcomes, options.sheet, options.most)
+    print(json.dumps(about) if options.json else text)
+    return 0
+
+
 def predict(options: argparse.Namespace) -> int:
     """A line for each picture; the errors of some leave the others alone."""
     classifier = load(options.network, options.device)
@@ -106,6 +142,21 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
     add.set_defaults(command=train)
 
+    add = commands.add_parser("evaluate", parents=[every], help="how right, and how honest, it is")
+    add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")
+    add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
+    add.add_argument("--plot", type=_png, metavar="FILE", help="draw confusion and reliability")
+    add.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="score its labels.csv, not Fashion-MNIST"
+    )
+    add.add_argument(
+        "--fold", type=_fold, metavar="K[/N]", help="only the senders of fold K of N (5), from 0"
+    )
+    add.add_argument("--sheet", type=_png, metavar="FILE", help="draw pictures, failures first")
+    add.add_argument("--most", type=_count, default=60, help="so many on the sheet (60)")
+    add.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    add.set_defaults(command=evaluate, wrong=add.error)
+
     add = commands.add_parser("predict", parents=[every], help="name what pictures show")
     add.add_argument("files", nargs="+", metavar="FILE", help="pictures, folders, - for stdin")
     add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")
@@ -119,6 +170,25 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
     return int(text)
+
+
+def _fold(text: str) -> tuple[int, int]:
+    fold, _, folds = text.partition("/")
+    try:
+        k, n = int(fold), int(folds or 5)
+    except ValueError:
+        k, n = 0, 0
+    if not 0 <= k < n:
+        raise argparse.ArgumentTypeError(f"{text!r} is no fold K/N such as 0/5, from 0 to N - 1")
+    return k, n
+
+
+def _png(text: str) -> Path:
+    """Known before the work begins, rather than after it."""
+    path = Path(text)
+    if path.suffix.lower() != ".png" or path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not FILE.png in a folder that exists")
+    return path
 
 
 if __name__ == "__main__":
