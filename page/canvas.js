@@ -76,6 +76,7 @@ async function ask() {
   const patience = new Promise((_, reject) => { late = setTimeout(reject, PATIENCE_MS); });
   try {
     const reply = await Promise.race([server.read_drawing({ image: picture(), network }), patience]);
+    if (!reply?.confidences && !reply?.error) throw reply;  // Gradio's client swallows a lost connection
     if (question > forgotten) tell(reply);
   } catch {
     if (question > forgotten) tell({ error: "The server did not answer. Check the connection, then draw on." });

@@ -14,12 +14,12 @@ import uuid
 from pathlib import Path
 
 import pytest
-import serving
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageDraw
 
 import fashion_model
+import serving
 
 TOP = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}
