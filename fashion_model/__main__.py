@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fashion_model import DEFAULT, NETWORKS, FashionModelError, InputError, load
+from fashion_model import DEFAULT, NETWORKS, DataError, FashionModelError, InputError, load
 from fashion_model.images import KINDS
 from fashion_model.opening import MAX_BYTES
 
@@ -84,6 +84,8 @@ def evaluate(options: argparse.Namespace) -> int:
             fold, folds = options.fold
             pictures = [p for p in pictures if data.fold_of(p, folds) == fold]
             about |= {"fold": fold, "folds": folds}
+        if not pictures:
+            raise DataError(f"there is no picture to score in {options.images}, or in its fold.")
         classifier = load(options.network, options.device)
         outcomes = evaluation.answer_pictures(classifier, pictures)
         folder = evaluation.score_folder(outcomes)

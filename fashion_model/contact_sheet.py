@@ -43,7 +43,11 @@ def chosen(outcomes: Sequence[Outcome], most: int = MOST) -> list[Outcome]:
 def draw_sheet(
     classifier: Classifier, outcomes: Sequence[Outcome], path: str | Path, most: int = MOST
 ) -> None:
-    """Draw chosen(outcomes) into the PNG file path: picture, cut-out, 28x28, answer, truth."""
+    """Draw chosen(outcomes) into the PNG file path: picture, cut-out, 28x28, answer, truth.
+
+    Frames are green where the answer is right, red where it is wrong or missing, and grey around
+    another thing of which the network is sure.
+    """
     picked = chosen(outcomes, most)
     columns = min(COLUMNS, max(1, len(picked)))
     rows = max(1, -(-len(picked) // columns))

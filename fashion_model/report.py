@@ -49,7 +49,8 @@ def folder_text(score: FolderScore) -> str:
         ),
     ]
     if score.vague:
-        parts.append(f"Left out of the figures: {score.vague:,} pictures whose label is vague.")
+        noun = "picture" if score.vague == 1 else "pictures"
+        parts.append(f"Left out of the figures: {score.vague:,} {noun} whose label is vague.")
     if score.unreadable:
         lines = [f"  {u.path}: {u.error}" for u in score.unreadable]
         parts.append("\n".join((f"Without an answer: {len(lines):,}", *lines)))
