@@ -10,7 +10,7 @@ import yaml
 
 import serving
 from conftest import TOP
-from fashion_model import CLASSES
+from fashion_model import CLASSES, NETWORKS, checkpoint
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 # https://huggingface.co/docs/hub/spaces-config-reference
@@ -58,6 +58,13 @@ def test_pictures_and_commands_are_there():
     assert [command.split()[-1] for command in commands] == ["app.py", "pytest"]
     for name in re.findall(r"-r (\S+)", " ".join(commands)):
         assert (TOP / name).is_file(), name
+
+
+def test_the_accuracies_are_those_of_the_committed_checkpoints():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (\d\d\.\d\d) % \|$", README, re.MULTILINE)
+    cards = {name: checkpoint.load(name, "cpu")[1] for name in NETWORKS}
+    tests = {name: f"{100 * card['accuracy']['test']:.2f}" for name, card in cards.items()}
+    assert dict(rows) == tests
 
 
 def blocks() -> list[str]:
