@@ -26,6 +26,7 @@ from page.payloads import (
     from_api,
     from_data_url,
     tapped,
+    told,
     undecoded,
 )
 
@@ -78,7 +79,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
             picture = from_data_url(drawing["image"], MAX_DRAWING_BYTES)
             return for_page(classifier(drawing.get("network")).answer(picture, kind="drawing"))
         except InputError as error:
-            return {"error": str(error)}
+            return {"error": told(error)}
 
     def read_upload(
         image: Any, kind: str, network: str, event: gr.EventData
@@ -88,12 +89,12 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         try:
             picture = from_api(image)
             answer = classifier(network).answer(picture, kind=kind)
-            point = tapped(event, picture)
+            point = tapped(event)
             if point and answer.kind == "photo":
                 answer = classifier(network).answer(picture, kind=kind, point=point)
             return for_page(answer)
         except InputError as error:
-            return {"error": str(error)}
+            return {"error": told(error)}
 
     def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
         """Name the garment in a picture: all ten labels with their confidences, which sum to 1,
@@ -102,7 +103,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         try:
             return classifier(network).predict(from_api(image), kind=kind)
         except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(told(error), print_exception=False) from None
 
     def predict_many(
         images: list[FileData], kind: Kind = "auto", network: str = DEFAULT
@@ -114,7 +115,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
             pictures = [from_api(image) for image in images]
             return classifier(network).predict_batch(pictures, kind=kind)
         except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(told(error), print_exception=False) from None
 
     with gr.Blocks(
         title="What garment is this?",
@@ -168,7 +169,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                 )
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         gr.on(
-            [picture.change, picture.select, kind.change, network.change, result.select],
+            [picture.change, kind.change, network.change, result.select],
             read_upload,
             [picture, kind, network],
             result,

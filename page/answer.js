@@ -66,9 +66,20 @@ watch("value", () => { answers.upload = props.value || null; show(); });
 document.addEventListener("fashion:answer", (event) => { answers[event.detail.source] = event.detail.answer; show(); });
 document.addEventListener("fashion:tab", (event) => { open = event.detail; show(); });
 
-// A tap on the cut-out says where the garment is: x and y as shares of the picture's width and height.
-part(".cutout img").addEventListener("click", (event) => {
-  const box = event.target.getBoundingClientRect();
-  trigger("select", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
+// What the browser cannot show (a TIFF, or no picture at all) is no broken-image sign.
+for (const event of ["error", "load"]) document.addEventListener(event, ({ target }) => {
+  if (target.closest?.("#picture")) target.style.visibility = event === "error" ? "hidden" : "";
+}, true);
+
+// A tap on the upload or on the cut-out says where the garment is: x and y are shares of the picture's
+// width and height. The picture may be smaller than its box (object-fit), but is never enlarged.
+document.addEventListener("click", (event) => {
+  const image = event.target.closest?.("#picture img, .cutout img");
+  if (!image?.naturalWidth || open !== "upload") return;
+  const box = image.getBoundingClientRect(), { naturalWidth: width, naturalHeight: height } = image;
+  const scale = Math.min(box.width / width, box.height / height, image.closest(".cutout") ? Infinity : 1);
+  const x = (event.clientX - box.left - box.width / 2) / (width * scale) + 0.5;
+  const y = (event.clientY - box.top - box.height / 2) / (height * scale) + 0.5;
+  if (x >= 0 && x <= 1 && y >= 0 && y <= 1) trigger("select", { x, y });
 });
 show();

@@ -9,13 +9,19 @@ import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
-from PIL import ExifTags, Image
+from PIL import Image
 from pydantic import model_validator
 
 from fashion_model import Answer, InputError
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 CUTOUT_PIXELS = 360  # longest side on the page
+
+
+def told(error: InputError) -> str:
+    """The error as a sentence for people."""
+    text = str(error)
+    return text[:1].upper() + text[1:]
 
 
 def data_url(picture: Image.Image, **options: Any) -> str:
@@ -85,18 +91,11 @@ def undecoded(component: gr.Image) -> gr.Image:
     return component
 
 
-def tapped(event: gr.EventData, picture: bytes) -> tuple[float, float] | None:
+def tapped(event: gr.EventData) -> tuple[float, float] | None:
     """Where the person tapped, as shares of width and height; None if it was no tap."""
-    data = event._data if isinstance(event._data, dict) else {}
     try:
-        if "index" in data:  # on the upload: in pixels of the upright picture
-            with Image.open(io.BytesIO(picture)) as image:
-                sideways = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-                width, height = image.size[::-1] if sideways else image.size
-            x, y = data["index"][0] / width, data["index"][1] / height
-        else:  # on the cut-out, or no tap
-            x, y = float(data["x"]), float(data["y"])
-    except (TypeError, ValueError, LookupError, OSError):
+        x, y = float(event._data["x"]), float(event._data["y"])
+    except (TypeError, ValueError, LookupError):
         return None
     return (x, y) if 0 <= x <= 1 and 0 <= y <= 1 else None
 

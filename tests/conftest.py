@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+import serving
 from fashion_model import data
 
 torch.set_num_threads(1)
@@ -93,3 +94,9 @@ def made_up_data(tmp_path, monkeypatch):
     folder = tmp_path / "made up"
     write_idx(folder, made_up_fashion_mnist(monkeypatch, 5300, 100), packed=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The address of the running app: `python app.py` on a free port, once for all tests."""
+    return serving.start()

@@ -16,28 +16,37 @@ APP = Path(__file__).resolve().parent.parent / "app.py"
 START_SECONDS = 120
 
 
-@functools.cache
-def start() -> str:
-    """The address of the running app, without a slash at its end."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-    process = subprocess.Popen([sys.executable, APP], env=environment, stdout=subprocess.DEVNULL)
-    atexit.register(process.wait)
-    atexit.register(process.terminate)  # runs first
-    address = f"http://127.0.0.1:{port}"
+        port: int = free.getsockname()[1]
+        return port
+
+
+def wait_for(process: subprocess.Popen[bytes], address: str) -> str:
+    """address, as soon as the app there answers."""
     give_up = time.monotonic() + START_SECONDS
     while time.monotonic() < give_up:
         if process.poll() is not None:
-            raise RuntimeError(f"app.py ended with status {process.returncode} at its start")
+            raise RuntimeError(f"the app ended with status {process.returncode} at its start")
         try:
             urllib.request.urlopen(f"{address}/config", timeout=5).close()
         except OSError:
             time.sleep(0.2)
         else:
             return address
-    raise RuntimeError(f"app.py did not answer within {START_SECONDS} s")
+    raise RuntimeError(f"the app did not answer within {START_SECONDS} s")
+
+
+@functools.cache
+def start() -> str:
+    """The address of the running app, without a slash at its end."""
+    port = free_port()
+    environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, APP], env=environment, stdout=subprocess.DEVNULL)
+    atexit.register(process.wait)
+    atexit.register(process.terminate)  # runs first
+    return wait_for(process, f"http://127.0.0.1:{port}")
 
 
 def post(url: str, body: object) -> tuple[int, str]:

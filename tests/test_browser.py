@@ -12,8 +12,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-import serving
-
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--headless",
@@ -113,7 +111,7 @@ class Page:
             self.page.locator(".answer:is([data-state=known], [data-state=unknown])")
         ).to_be_visible()
         expect(self.page.locator(".seen img")).to_be_visible()
-        # In one step: a locator finds the rows first and reads them later, when they may have moved.
+        # In one step: a locator finds the rows first and reads them later, when they have moved.
         shares = self.page.evaluate(
             "[...document.querySelectorAll('.bars .share')].map((share) => share.innerText)"
         )
@@ -146,9 +144,9 @@ class Page:
 
 
 @pytest.fixture
-def visit(browser):
+def visit(browser, server):
     """visit(**options) opens the page; afterwards it must have logged and asked nothing amiss."""
-    address, pages = serving.start(), []
+    address, pages = server, []
 
     def open_page(**options):
         pages.append(Page(browser, address, **{"viewport": WIDE, **options}))
@@ -317,9 +315,12 @@ def test_an_uploaded_photo_shows_what_was_cut_out(visit, photo):
     expect(page.page.locator(".cutout img")).to_be_visible()
     expect(page.page.locator(".how")).to_contain_text("photo")
     page.shoot("upload-photo")
-    before = page.seen()
-    page.page.locator(".cutout img").click(position={"x": 12, "y": 12})
-    expect(page.page.locator(".seen img")).not_to_have_attribute("src", before)
+    garment = page.seen()
+    page.page.locator(".cutout img").click(position={"x": 12, "y": 12})  # the floor instead
+    expect(page.page.locator(".seen img")).not_to_have_attribute("src", garment)
+    floor = page.seen()
+    page.page.locator("#picture img").click()  # the garment again, in the middle of the upload
+    expect(page.page.locator(".seen img")).not_to_have_attribute("src", floor)
     page.expect_answer()
 
 
@@ -356,7 +357,8 @@ def test_what_is_no_picture_is_told_in_the_page(visit, tmp_path):
     wrong.write_text("I am a text file.")
     page.upload(wrong)
     page.expect_state("error")
-    expect(page.sentence).to_contain_text("picture")
+    expect(page.sentence).to_contain_text("This is no picture")
+    expect(page.page.locator("#picture img")).to_be_hidden()
     assert str(tmp_path) not in page.page.content()
     page.shoot("upload-error")
     page.button("dress").click()  # and it goes on
