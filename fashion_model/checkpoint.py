@@ -42,6 +42,7 @@ def save(path: str | Path, network: nn.Module, card: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     save_file(tensors, part, metadata={CARD_KEY: text})
+    part.chmod(0o644)  # safetensors leaves it readable for its owner alone
     os.replace(part, path)
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch.nn import functional as F
 
-from fashion_model import morphology
 from fashion_model.drawings import crop, fit, square
 from fashion_model.errors import InputError
 
@@ -84,21 +85,19 @@ def _pieces(
     probability: torch.Tensor, window: Box, point: tuple[float, float] | None
 ) -> torch.Tensor:
     """probability without the pieces that are not the garment."""
-    solid = (probability > 0.5).float()
-    if not solid.any():
+    piece, count = ndimage.label((probability[0, 0] > 0.5).numpy(), structure=np.ones((3, 3)))
+    if not count:
         return torch.zeros_like(probability)
-    piece = morphology.components(solid)[0, 0]
-    names, sizes = piece[piece > 0].unique(return_counts=True)
-    keep = names[sizes >= PART * sizes.max()]
+    sizes = np.bincount(piece.ravel())[1:]
+    keep = 1 + np.flatnonzero(sizes >= PART * sizes.max())
     if point is not None:
         x = (point[0] - window[0]) / (window[2] - window[0]) * SIDE
         y = (point[1] - window[1]) / (window[3] - window[1]) * SIDE
-        row, column = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
-        distance = (row + 0.5 - y) ** 2 + (column + 0.5 - x) ** 2
-        distance = torch.where(piece > 0, distance, torch.inf)
-        keep = piece.flatten()[distance.argmin()][None]
-    kept = torch.isin(piece, keep).float()[None, None]
-    return probability * morphology.dilate(kept, 2)
+        row, column = np.mgrid[:SIDE, :SIDE] + 0.5
+        distance = np.where(piece > 0, (row - y) ** 2 + (column - x) ** 2, np.inf)
+        keep = piece.flat[distance.argmin()]
+    kept = ndimage.binary_dilation(np.isin(piece, keep), iterations=2)
+    return probability * torch.from_numpy(kept)
 
 
 def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, Box]:
