@@ -97,9 +97,9 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
             return {"error": told(error)}
 
     def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
-        """Name the garment in a picture: all ten labels with their confidences, which sum to 1,
-        most confident first. `image` is a file or URL through handle_file(...), or a data URL;
-        `kind` says how to read it; `network` is one of those on the page."""
+        """Name the garment in a picture: all ten labels with confidences that sum to 1, most
+        confident first. The picture is handle_file("shirt.png"), handle_file("https://...") or a
+        data URL, 20 MB at most; kind says how to read it; network is one of the page's."""
         try:
             return classifier(network).predict(from_api(image), kind=kind)
         except InputError as error:
