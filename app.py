@@ -168,7 +168,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                     classes=list(CLASSES),
                 )
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        gr.on(
+        reading = gr.on(
             [picture.change, kind.change, network.change, result.select],
             read_upload,
             [picture, kind, network],
@@ -176,6 +176,9 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
             trigger_mode="always_last",
             **quiet,
         )
+        # Gradio refused the payload before our code saw it, or our code failed: say so in the page.
+        failed = "This picture could not be read here. Upload it again, or try another one."
+        reading.failure(lambda: {"error": failed}, None, result, **quiet)
         examples.select(chosen, None, picture, **quiet)
         announce = "document.dispatchEvent(new CustomEvent('fashion:{}', {{detail: {}}}))"
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
@@ -189,6 +192,9 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
 
 def launch(demo: gr.Blocks, **options: Any) -> Any:
     """Serve the page; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where."""
+    port = os.environ.get("GRADIO_SERVER_PORT")
+    if port:  # else Gradio takes the first free one from 7860 on
+        options.setdefault("server_port", int(port))
     font = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
     mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
     return demo.launch(
@@ -217,4 +223,7 @@ except fashion_model.FashionModelError as error:
     sys.exit(f"app.py: {error}")
 
 if __name__ == "__main__":
-    launch(demo)
+    try:
+        launch(demo)
+    except OSError as error:  # the port is taken
+        sys.exit(f"app.py: {error}")

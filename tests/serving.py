@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from pathlib import Path
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 START_SECONDS = 120
+UPLOADS = tempfile.TemporaryDirectory(prefix="uploads-")  # the app's, removed at the end
 
 
 def free_port() -> int:
@@ -42,7 +44,12 @@ def wait_for(process: subprocess.Popen[bytes], address: str) -> str:
 def start() -> str:
     """The address of the running app, without a slash at its end."""
     port = free_port()
-    environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    environment = {
+        **os.environ,
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_TEMP_DIR": UPLOADS.name,
+    }
     process = subprocess.Popen([sys.executable, APP], env=environment, stdout=subprocess.DEVNULL)
     atexit.register(process.wait)
     atexit.register(process.terminate)  # runs first

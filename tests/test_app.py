@@ -141,7 +141,7 @@ def ways_to_a_file(path):
         {"path": str(path), "meta": META},
         {"path": str(path), "meta": META, "is_stream": True},
         {"path": f"file://{path}", "meta": META},
-        {"path": "/tmp/gradio/../.." + str(path), "meta": META},
+        {"path": f"{serving.UPLOADS.name}/../..{path}", "meta": META},
         {"url": f"file://{path}"},
         {"url": str(path)},
         str(path),
@@ -286,6 +286,20 @@ def test_only_the_documented_endpoints_are_public(client):
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         assert endpoint["description"]
+
+
+def test_a_taken_port_is_told_in_a_line(server):
+    port = server.rpartition(":")[2]
+    ended = subprocess.run(
+        [sys.executable, serving.APP],
+        env={**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 1
+    assert port in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_broken_checkpoint_stops_the_start(tmp_path):

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
+import serving
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--headless",
@@ -30,6 +32,7 @@ WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 TEE = [(150, 70), (95, 92), (40, 165), (85, 205), (118, 170), (116, 340), (284, 340), (282, 170)]
 TEE += [(315, 205), (360, 165), (305, 92), (250, 70), (228, 98), (200, 106), (172, 98), (150, 70)]
 
+expect.set_options(timeout=15_000)  # ms; a busy machine is slow, not wrong
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
@@ -363,6 +366,18 @@ def test_what_is_no_picture_is_told_in_the_page(visit, tmp_path):
     page.shoot("upload-error")
     page.button("dress").click()  # and it goes on
     page.expect_answer()
+
+
+def test_a_picture_that_the_server_has_deleted_is_asked_for_again(visit, photo):
+    page = visit()
+    page.tab("Upload")
+    page.upload(photo)
+    page.expect_answer()
+    for upload in Path(serving.UPLOADS.name).rglob("photo.jpg"):
+        upload.unlink()
+    page.page.get_by_label("Photo").check()
+    page.expect_state("error")
+    expect(page.sentence).to_contain_text("upload it again", ignore_case=True)
 
 
 def test_a_lost_server_is_told_in_the_page(visit):
