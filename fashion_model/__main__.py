@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fashion_model import DEFAULT, NETWORKS, DataError, FashionModelError, InputError, load
+from fashion_model import DEFAULT, DataError, FashionModelError, InputError, load
 from fashion_model.images import KINDS
+from fashion_model.networks import ARCHITECTURES
 from fashion_model.opening import MAX_BYTES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}  # looked for in folders
@@ -34,28 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a network on Fashion-MNIST and write its checkpoint."""
-    from dataclasses import replace
+    from fashion_model import checkpoint, recipes
 
-    from fashion_model import checkpoint, data, training
-
-    training_pairs, validation = data.split(*data.load_fashion_mnist(True, options.data))
-    test = data.load_fashion_mnist(False, options.data)
-    recipe = training.RECIPES[options.network]
-    if options.epochs is not None:
-        recipe = replace(recipe, epochs=options.epochs)
-    path = training.train(
+    path = recipes.make(
         options.network,
-        training.Pictures.of(*training_pairs),
-        training.Pictures.of(*validation),
-        test=training.Pictures.of(*test),
-        recipe=recipe,
+        root=options.data,
+        real=options.real,
+        epochs=options.epochs,
         seed=options.seed,
         out=options.out,
         device=options.device,
-        card={"data": "Fashion-MNIST, without the last 5,000 training images"},
     )
-    accuracy = checkpoint.load(path, "cpu")[1]["accuracy"]
-    print(f"{path}: accuracy {accuracy['validation']:.2%} validation, {accuracy['test']:.2%} test")
+    accuracy = checkpoint.load(path, "cpu")[1].get("accuracy", {})
+    scores = ", ".join(f"{name} accuracy {value:.2%}" for name, value in accuracy.items())
+    print(f"{path}: {scores}" if scores else path)
     return 0
 
 
@@ -137,8 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     every.add_argument("--device", help="cpu, cuda, mps ... (default: the accelerator, else cpu)")
 
     add = commands.add_parser("train", parents=[every], help="train a network, write a checkpoint")
-    add.add_argument("--network", choices=sorted(NETWORKS), default=DEFAULT)
+    add.add_argument("--network", choices=sorted(ARCHITECTURES), default=DEFAULT)
     add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
+    add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings to train on")
     add.add_argument("--epochs", type=_count, help="instead of the recipe's number")
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")

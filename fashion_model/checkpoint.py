@@ -63,7 +63,7 @@ def load(
     path = resolve(name)
     tensors, card = _read(path)
     architecture = card.get("architecture")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise CheckpointError(
             f"{path} holds the architecture {architecture!r}, which this version does not know "
             f"({', '.join(sorted(ARCHITECTURES))}). Update the code, or train it again."
@@ -74,25 +74,24 @@ def load(
             f"order: {card.get('classes')!r}. Train it again."
         )
     network = ARCHITECTURES[architecture]()
-    wanted = {key: tuple(t.shape) for key, t in network.state_dict().items()}
-    found = {key: tuple(t.shape) for key, t in tensors.items()}
+    wanted = {key: (t.dtype, t.shape) for key, t in network.state_dict().items()}
+    found = {key: (t.dtype, t.shape) for key, t in tensors.items()}
     if wanted != found:
         keys = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
         raise CheckpointError(
             f"{path} does not fit the architecture {architecture!r}: {', '.join(keys[:4])} "
-            f"missing, unknown or of another shape. Restore the file, or train it again with "
+            f"missing, unknown or of another shape or type. Restore it, or train it again with "
             f"'python -m fashion_model train --network {architecture}'."
         )
     bad = [key for key, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
     if bad:
         raise CheckpointError(f"{path} holds values that are not finite in {bad[0]}: restore it.")
     network.load_state_dict(tensors)
-    target = detect_device() if device is None else torch.device(device)
     try:
-        network = network.to(target)
-    except (RuntimeError, AssertionError) as error:
+        network = network.to(detect_device() if device is None else device)
+    except (RuntimeError, AssertionError, ImportError) as error:  # what torch raises, each for some
         raise CheckpointError(
-            f"cannot move the network to the device {str(target)!r} ({error}). Pass a device "
+            f"cannot move the network to the device {str(device)!r} ({error}). Pass a device "
             f"that this machine has, or None to detect one."
         ) from error
     return network.eval(), card

@@ -94,6 +94,8 @@ def _shrink(picture: Image.Image, longest: int) -> Image.Image:
     """L, RGB or RGBA at most `longest` long, strip by strip: each pixel the mean of a square."""
     width, height = picture.size
     factor = math.ceil(max(width, height) / longest)
+    if factor > 1 and _magnified(picture):
+        factor = width // 28
     rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
     scale = _scale(picture)
     mode = _plain(picture.crop((0, 0, 1, 1)), scale).mode
@@ -102,6 +104,16 @@ def _shrink(picture: Image.Image, longest: int) -> Image.Image:
         strip = picture.crop((0, top, width, min(top + rows, height)))
         shrunk.paste(_plain(strip, scale).reduce(factor), (0, top // factor))
     return shrunk
+
+
+def _magnified(picture: Image.Image) -> bool:
+    """Whether the middle of picture shows 28x28 pixels, each enlarged to a square of one tone."""
+    width, height = picture.size
+    if width != height or width % 28:
+        return False
+    times = width // 28
+    strip = np.asarray(picture.crop((0, 14 * times, width, 15 * times)))
+    return bool((strip == np.repeat(strip[:1, ::times], times, axis=1)).all())
 
 
 def _scale(picture: Image.Image) -> float | None:

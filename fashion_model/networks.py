@@ -1,5 +1,6 @@
 """The networks: pictures (N, 28, 28) or (N, 1, 28, 28) in [0, 1] -> logits (N, 10)."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -41,6 +42,31 @@ class NeuralNetwork(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.flatten(x)
         logits: torch.Tensor = self.linear_relu_stack(x)
+        return logits
+
+
+class ConvolutionalNetwork(nn.Module):
+    """A small plain convolutional network, as a Sequential of named stages.
+
+    The first stage folds each 2x2 square of pixels into four channels, so that nothing runs at
+    28x28, where a CPU would spend most of its time.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            OrderedDict(
+                unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
+                local=_stage(4, width, 1),  # (N, 64, 14, 14)
+                parts=_stage(width, 2 * width, 2),  # (N, 128, 7, 7)
+                whole=_stage(2 * width, 2 * width, 1),  # (N, 128, 7, 7)
+                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 128)
+                head=nn.Linear(2 * width, len(CLASSES)),
+            )
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.stages(x.view(-1, 1, 28, 28))
         return logits
 
 
@@ -89,5 +115,8 @@ def _stage(channels: int, out: int, stride: int) -> nn.Sequential:
 
 
 # The networks that answer with a class, by name, and all that a checkpoint may hold
-NETWORKS: dict[str, Callable[[], nn.Module]] = {"mlp": NeuralNetwork}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "mlp": NeuralNetwork,
+    "cnn": ConvolutionalNetwork,
+}
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {**NETWORKS, "finder": Finder}

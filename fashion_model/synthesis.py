@@ -4,12 +4,14 @@ Fashion-MNIST has no colour, no background and no wearer; these pictures add the
 which pixels are the garment. Arrays are float32 RGB (H, W, 3) in [0, 1], masks (H, W) in [0, 1].
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
+from scipy import ndimage
 
 Array = npt.NDArray[Any]
 
@@ -24,6 +26,47 @@ class Cutout:
 
     colour: Array
     mask: Array
+
+
+@dataclass(frozen=True)
+class Wardrobe:
+    """Fashion-MNIST's garments to dress made-up pictures with.
+
+    pixels and masks: uint8 (N, 28, 28); labels: (N,). real: cut-outs of real photos by class,
+    which mix in where there are some.
+    """
+
+    pixels: Array
+    masks: Array
+    labels: Array
+    real: Mapping[int, Sequence[Cutout]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(
+        pixels: Array, labels: Array, real: Mapping[int, Sequence[Cutout]] | None = None
+    ) -> "Wardrobe":
+        """pixels uint8 (N, 28, 28); the masks are what is not black, without its holes."""
+        closed = ndimage.binary_closing(pixels > 10, np.ones((1, 3, 3)))
+        masks = np.stack([ndimage.binary_fill_holes(mask) for mask in closed]).astype(np.uint8)
+        return Wardrobe(pixels, masks, labels, real or {})
+
+    def garment(self, rng: np.random.Generator, label: int, share_real: float = 0.3) -> Cutout:
+        """A garment of class label, trimmed to its mask; share_real of them from real photos."""
+        cutouts = self.real.get(label, ())
+        if cutouts and rng.random() < share_real:
+            return cutouts[int(rng.integers(len(cutouts)))]
+        i = rng.choice(np.flatnonzero(self.labels == label))
+        return trimmed(dyed(rng, self.pixels[i], self.masks[i]))
+
+
+def trimmed(cutout: Cutout) -> Cutout:
+    """cutout without the empty rows and columns around its mask."""
+    rows = np.flatnonzero((cutout.mask > 0.5).any(1))
+    columns = np.flatnonzero((cutout.mask > 0.5).any(0))
+    if len(rows) < 3 or len(columns) < 3:
+        return cutout
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Cutout(cutout.colour[box], cutout.mask[box])
 
 
 def noise(rng: np.random.Generator, size: int, cells: int) -> Array:

@@ -1,0 +1,177 @@
+"""The pictures beyond Fashion-MNIST that a network trains on, each as a network reads it.
+
+Real photos and drawings, Fashion-MNIST made up as photos and as drawings, and things that are
+no garment. Every one goes through images.prepare, so training sees what users will send.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from fashion_model.data import Labelled
+from fashion_model.decoding import decode
+from fashion_model.errors import InputError
+from fashion_model.images import prepare
+from fashion_model.networks import CLASSES
+from fashion_model.photos import Find
+from fashion_model.sketching import SIDE, penned, scribbles, sketched, warped
+from fashion_model.snapshots import snapshot
+from fashion_model.synthesis import Wardrobe, ground, paper, spoil
+from fashion_model.training import Pictures
+
+# What labels.csv is too vague for, or leaves open: looked at one by one, on contact sheets
+RELABELLED = Path(__file__).with_name("relabelled.csv")
+# Labels that no picture of was looked at twice: what they usually show. None: not for training
+USUALLY = {
+    "Polo": "T-shirt/top|Shirt",
+    "Undershirt": "T-shirt/top|Shirt",
+    "Top": "T-shirt/top|Shirt",
+    "Blazer": "Coat",
+    "Blouse": "Shirt",
+    "Body": None,
+}
+PHOTO_COPIES, DOODLE_COPIES, OTHER_COPIES = 5, 24, 3  # besides each picture as it is
+MADE_UP = 10_000  # photos, and as many drawings, out of Fashion-MNIST
+NOTHING = 1_000  # grounds without a garment, and as many scribbles
+
+Item = tuple[Image.Image, str, tuple[int, ...]]  # picture, kind, accepted classes
+
+
+def extra_pictures(
+    labelled: Sequence[Labelled],
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    find: Find,
+    seed: int = 0,
+    progress: bool = True,
+) -> Pictures:
+    """All of them. images uint8 (N, 28, 28) and labels (N,) are Fashion-MNIST's, to make up from.
+
+    labelled are the real pictures. What prepare finds nothing in is left out.
+    """
+    rng = np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = rng.permutation(len(images))[:MADE_UP]
+    wardrobe = Wardrobe.of(images[chosen].numpy(), labels[chosen].numpy())
+    items = chain(
+        real_photos(labelled, rng),
+        real_drawings(labelled, generator),
+        made_up_photos(wardrobe, rng),
+        made_up_drawings(wardrobe, generator),
+        no_garments(rng, generator),
+    )
+    return as_read(tqdm(items, desc="pictures", disable=not progress, mininterval=5.0), find)
+
+
+def as_read(items: Iterable[Item], find: Find) -> Pictures:
+    """items as a network reads them; those in which nothing is found are left out."""
+    pixels, accepts = [], []
+    for picture, kind, accept in items:
+        try:
+            prepared = prepare(picture, find, kind)
+        except InputError:
+            continue
+        pixels.append((prepared.pixels[0, 0] * 255).round().byte())
+        row = torch.zeros(len(CLASSES), dtype=torch.bool)
+        row[list(accept)] = True
+        accepts.append(row)
+    if not pixels:
+        return Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
+    return Pictures(torch.stack(pixels), torch.stack(accepts))
+
+
+def accepted(labelled: Sequence[Labelled]) -> Iterator[tuple[Labelled, tuple[int, ...]]]:
+    """labelled with the classes to train for; those that are no use are left out."""
+    with RELABELLED.open(newline="", encoding="utf-8") as file:
+        seen = {row["path"]: row["accept"] for row in csv.DictReader(file)}
+    for item in labelled:
+        usual = USUALLY.get(item.label, "|".join(CLASSES[i] for i in item.accept))
+        text = seen.get("/".join(item.path.parts[-4:]), usual)
+        if text == "skip" or text is None:
+            continue
+        names = [] if text == "other" else [name for name in text.split("|") if name]
+        yield item, tuple(CLASSES.index(name) for name in names)
+
+
+def real_photos(labelled: Sequence[Labelled], rng: np.random.Generator) -> Iterator[Item]:
+    """Each photo as it is and in PHOTO_COPIES variants: turned, cropped, lit and scaled anew."""
+    for item, accept in accepted(labelled):
+        if item.path.suffix == ".jpg":
+            picture = decode(item.path).convert("RGB")
+            yield picture, "photo", accept
+            for _ in range(PHOTO_COPIES):
+                yield _retaken(picture, rng), "photo", accept
+
+
+def _retaken(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    width, height = picture.size
+    rim = np.median(np.asarray(picture)[[0, -1]].reshape(-1, 3), 0)
+    fill = tuple(int(value) for value in rim)
+    if rng.random() < 0.5:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    picture = picture.rotate(rng.normal(0, 8), Image.Resampling.BILINEAR, fillcolor=fill)
+    left, top, right, bottom = rng.uniform(-0.08, 0.08, 4)
+    box = (left * width, top * height, width * (1 + right), height * (1 + bottom))
+    picture = picture.transform(
+        (width, height), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR, fillcolor=fill
+    )
+    for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        picture = enhance(picture).enhance(rng.uniform(0.75, 1.25))
+    if rng.random() < 0.3:
+        scale = rng.uniform(0.3, 0.7)
+        size = (max(16, round(width * scale)), max(16, round(height * scale)))
+        picture = picture.resize(size, Image.Resampling.BOX)
+    return picture
+
+
+def real_drawings(labelled: Sequence[Labelled], generator: torch.Generator) -> Iterator[Item]:
+    """Each drawing as it is and drawn again, bent, with other pens: garments more often."""
+    for item, accept in accepted(labelled):
+        if item.path.suffix != ".png":
+            continue
+        picture = decode(item.path)
+        yield picture, "drawing", accept
+        ink = 1 - torch.from_numpy(np.array(picture.convert("L"))).float()[None, None] / 255
+        copies = DOODLE_COPIES if accept else OTHER_COPIES
+        ink = F.interpolate(F.pad(ink, (24,) * 4), (SIDE, SIDE), mode="bilinear", antialias=True)
+        again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
+        again[::2] = penned(again[::2], generator)
+        for line in again:
+            yield _on_paper(line), "drawing", accept
+
+
+def made_up_photos(wardrobe: Wardrobe, rng: np.random.Generator) -> Iterator[Item]:
+    """Fashion-MNIST's garments laid somewhere or worn by somebody."""
+    for _ in range(MADE_UP):
+        array, _, label = snapshot(rng, wardrobe)
+        yield Image.fromarray(array), "photo", (label,)
+
+
+def made_up_drawings(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[Item]:
+    """Fashion-MNIST's garments drawn as lines."""
+    pixels, masks = torch.from_numpy(wardrobe.pixels), torch.from_numpy(wardrobe.masks)
+    for start in range(0, len(pixels), 250):
+        lines = sketched(pixels[start : start + 250], masks[start : start + 250], generator)
+        for line, label in zip(lines, wardrobe.labels[start : start + 250], strict=True):
+            yield _on_paper(line), "drawing", (int(label),)
+
+
+def no_garments(rng: np.random.Generator, generator: torch.Generator) -> Iterator[Item]:
+    """Grounds where nothing lies, and scribbles."""
+    for i in range(NOTHING):
+        canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
+        yield Image.fromarray((canvas * 255).astype(np.uint8)), "photo", ()
+    for line in scribbles(NOTHING, generator):
+        yield _on_paper(line), "drawing", ()
+
+
+def _on_paper(line: torch.Tensor) -> Image.Image:
+    """line (1, H, W), ink 1, as a black drawing on white."""
+    return Image.fromarray(((1 - line[0]) * 255).byte().numpy())

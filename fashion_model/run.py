@@ -1,0 +1,150 @@
+"""What changes while a network trains, so that it can be stopped, saved and taken up again."""
+
+import json
+import os
+import pickle
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from fashion_model import checkpoint
+from fashion_model.errors import CheckpointError
+from fashion_model.folding import fold, with_batch_norm
+from fashion_model.networks import ARCHITECTURES
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, with AdamW and a weight average that is what gets saved.
+
+    learning_rate rises for warmup (a share of all steps), then falls in a line to zero. extra is
+    how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
+    smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
+    others move by whole pixels, which blurs nothing), shift the pixels that they move by.
+    """
+
+    epochs: int
+    batch: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    ema: float = 0.999
+    extra: float = 1.0
+    smoothing: float = 0.05
+    affine_chance: float = 0.5
+    shift: int = 2
+    erase_chance: float = 0.0
+
+
+class Run:
+    """A training of one of ARCHITECTURES. epoch and steps count what is done."""
+
+    def __init__(
+        self,
+        architecture: str,
+        recipe: Recipe,
+        seed: int = 0,
+        device: torch.device | str | None = None,
+    ) -> None:
+        torch.manual_seed(seed)
+        self.device = checkpoint.detect_device() if device is None else torch.device(device)
+        self.architecture, self.recipe, self.seed = architecture, recipe, seed
+        self.twin = with_batch_norm(ARCHITECTURES[architecture]()).to(self.device)
+        self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        weights = [p for p in self.twin.parameters() if p.ndim > 1]
+        rest = [p for p in self.twin.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": weights},
+            {"params": rest, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.epoch, self.steps, self.seconds = 0, 0, 0.0
+
+    def step(self, loss_of: Callable[[nn.Module], torch.Tensor], last: int) -> float:
+        """One optimiser step on loss_of(network), whose value it returns; last is their number."""
+        started = time.perf_counter()
+        rise = max(1, round(self.recipe.warmup * last))
+        share = min((self.steps + 1) / rise, (last - self.steps) / max(1, last - rise))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * share
+        self.twin.train()
+        loss = loss_of(self.twin)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.steps += 1
+        # the average warms up with the run, so that a short run is not mostly its first weights
+        decay = min(self.recipe.ema, self.steps / (self.steps + 10))
+        state = self.twin.state_dict()
+        floating = [key for key, value in state.items() if value.is_floating_point()]
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                [self.average[key] for key in floating], [state[key] for key in floating], 1 - decay
+            )
+        self.seconds += time.perf_counter() - started
+        return loss.item()
+
+    def network(self) -> nn.Module:
+        """The network as it would be saved now: the weight average, batch norm folded in."""
+        twin = with_batch_norm(ARCHITECTURES[self.architecture]()).to(self.device)
+        twin.load_state_dict(self.average)
+        return fold(twin)
+
+    def card(self) -> dict[str, Any]:
+        """What a checkpoint tells of the run that made it."""
+        return {
+            "architecture": self.architecture,
+            "parameters": sum(p.numel() for p in ARCHITECTURES[self.architecture]().parameters()),
+            "epochs": self.epoch,
+            "seed": self.seed,
+            "recipe": asdict(self.recipe),
+            "seconds": round(self.seconds, 1),
+            "device": str(self.device),
+            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        }
+
+    def save(self, path: Path) -> None:
+        """Write all of it to path, whole or not at all."""
+        state = {
+            "run": self._name(),
+            "twin": self.twin.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "progress": [self.epoch, self.steps, self.seconds],
+        }
+        part = path.with_name(path.name + ".part")
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on where the run that saved path stopped; it must have had the same recipe."""
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            name = state["run"]
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, KeyError) as error:
+            raise CheckpointError(
+                f"{path} cannot be read ({error}): delete it to start anew."
+            ) from error
+        if name != self._name():
+            raise CheckpointError(
+                f"{path} is the state of another training ({name}). Delete it to start anew, or "
+                f"repeat that training's options to go on with it."
+            )
+        self.twin.load_state_dict(state["twin"])
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.generator.set_state(state["generator"].cpu())
+        self.epoch, self.steps, self.seconds = state["progress"]
+
+    def _name(self) -> list[str]:
+        return [self.architecture, json.dumps(asdict(self.recipe)), str(self.seed)]
