@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import TOP
-from fashion_model import CLASSES, checkpoint
+from fashion_model import CLASSES, checkpoint, recipes
 from fashion_model.__main__ import main
 
 
@@ -145,10 +145,42 @@ def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, capsys)
     assert main([*arguments, "--device", "cpu", "--seed", "3"]) == 0
     _, card = checkpoint.load(out, device="cpu")
     scores = card["accuracy"]
-    line = f"{out}: accuracy {scores['validation']:.2%} validation, {scores['test']:.2%} test\n"
-    assert capsys.readouterr().out == line
+    printed = [f"{name} accuracy {scores[name]:.2%}" for name in ("test", "validation")]
+    assert capsys.readouterr().out == f"{out}: {', '.join(printed)}\n"
     assert (card["architecture"], card["epochs"], card["seed"]) == ("mlp", 1, 3)
     picture = io.BytesIO()
     Image.effect_noise((60, 60), 80).save(picture, "PNG")
     (tmp_path / "noise.png").write_bytes(picture.getvalue())
     assert main(["predict", "--network", str(out), str(tmp_path / "noise.png")]) == 0
+
+
+def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
+    asked = {}
+
+    def make(network, **options):
+        asked.update(options, network=network)
+        return checkpoint.resolve("finder")  # whose card names no accuracy
+
+    monkeypatch.setattr(recipes, "make", make)
+    assert main(["train", "--network", "finder", "--real", str(tmp_path), "--data", "d"]) == 0
+    assert capsys.readouterr().out == f"{checkpoint.resolve('finder')}\n"
+    assert asked == {
+        "network": "finder",
+        "real": str(tmp_path),
+        "root": "d",
+        "epochs": None,
+        "seed": 0,
+        "out": None,
+        "device": None,
+    }
+
+
+def test_train_with_real_pictures_that_are_not_there(tmp_path, made_up_data, capsys):
+    arguments = ["train", "--data", str(made_up_data), "--real", str(tmp_path / "none")]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.startswith(f"error: cannot read {tmp_path / 'none'}")
+
+
+def test_the_finder_needs_real_pictures(made_up_data, capsys):
+    assert main(["train", "--data", str(made_up_data), "--network", "finder"]) == 1
+    assert "name their folder with --real" in capsys.readouterr().err

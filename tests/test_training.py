@@ -11,7 +11,8 @@ from fashion_model.augmentation import affine, erase, shift_and_flip
 from fashion_model.errors import CheckpointError
 from fashion_model.folding import fold, with_batch_norm
 from fashion_model.networks import ARCHITECTURES, NETWORKS
-from fashion_model.training import Pictures, Recipe, accuracy, loss_of, train
+from fashion_model.run import Recipe
+from fashion_model.training import Pictures, accuracy, loss_of, train
 
 ONE = Recipe(epochs=2, batch=32)
 
