@@ -107,13 +107,16 @@ def _shrink(picture: Image.Image, longest: int) -> Image.Image:
 
 
 def _magnified(picture: Image.Image) -> bool:
-    """Whether the middle of picture shows 28x28 pixels, each enlarged to a square of one tone."""
+    """Whether picture shows 28x28 pixels, each enlarged to a square of one tone."""
     width, height = picture.size
     if width != height or width % 28:
         return False
     times = width // 28
-    strip = np.asarray(picture.crop((0, 14 * times, width, 15 * times)))
-    return bool((strip == np.repeat(strip[:1, ::times], times, axis=1)).all())
+    for top in range(0, height, times):
+        strip = np.asarray(picture.crop((0, top, width, top + times)))
+        if (strip != np.repeat(strip[:1, ::times], times, axis=1)).any():
+            return False
+    return True
 
 
 def _scale(picture: Image.Image) -> float | None:

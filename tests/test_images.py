@@ -1,10 +1,13 @@
 """Pictures -> what a network reads, on drawings worked out by hand and with a made-up finder."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from fashion_model.decoding import decode
 from fashion_model.errors import InputError
 from fashion_model.images import as_dataset, prepare
 
@@ -53,6 +56,27 @@ def test_images_of_the_data_set_pass_unchanged(sheet, scale, mode):
         assert torch.equal(
             (prepared.pixels[0, 0] * 255).round().byte(), torch.from_numpy(np.array(picture))
         )
+
+
+@pytest.mark.parametrize("longest", [512, 1024])
+@pytest.mark.parametrize("scale", [19, 37, 53])
+def test_they_do_at_any_multiple_as_png_too(sheet, scale, longest):
+    """Also where no whole factor makes them small enough and keeps the squares whole."""
+    for picture, _ in sheet[::8]:
+        large = picture.resize((28 * scale, 28 * scale), Image.Resampling.NEAREST)
+        file = io.BytesIO()
+        large.save(file, "PNG")
+        prepared = prepare(decode(file.getvalue(), longest), no_finder)
+        assert prepared.kind == "dataset"
+        pixels = (prepared.pixels[0, 0] * 255).round().byte()
+        assert torch.equal(pixels, torch.from_numpy(np.array(picture)))
+
+
+@pytest.mark.parametrize("top", [0, 600])
+def test_a_drawing_of_such_a_size_keeps_its_detail(top):
+    """With nothing on the middle of the sheet, which alone would pass for enlarged pixels."""
+    picture = drawn((100, top + 50, 1000, top + 500), size=(1120, 1120), width=4)
+    assert decode(picture, 512).width > 300
 
 
 def test_what_only_resembles_the_data_set_is_not_taken_for_it(sheet):
