@@ -61,8 +61,8 @@ def gallery() -> str:
     return f'<div class="gallery" role="group" aria-label="Examples">{"".join(buttons)}</div>'
 
 
-def chosen(event: gr.EventData) -> str:
-    return {path.stem: str(path) for path in EXAMPLES.glob("*.png")}[event._data["example"]]
+def chosen(click: dict[str, Any]) -> str:
+    return {path.stem: str(path) for path in EXAMPLES.glob("*.png")}[click["example"]]
 
 
 def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
@@ -81,15 +81,13 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         except InputError as error:
             return {"error": told(error)}
 
-    def read_upload(
-        image: Any, kind: str, network: str, event: gr.EventData
-    ) -> dict[str, Any] | None:
+    def read_upload(image: Any, kind: str, network: str, tap: Any) -> dict[str, Any] | None:
         if image is None:
             return None
         try:
             picture = from_api(image)
             answer = classifier(network).answer(picture, kind=kind)
-            point = tapped(event)
+            point = tapped(tap, image)
             if point and answer.kind == "photo":
                 answer = classifier(network).answer(picture, kind=kind, point=point)
             return for_page(answer)
@@ -167,11 +165,18 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                     apply_default_css=False,
                     classes=list(CLASSES),
                 )
+                # A value, for Gradio forgets the data of an event that waits for another one.
+                tap = gr.HTML(
+                    html_template="",
+                    js_on_load="document.addEventListener('fashion:tap', "
+                    "(event) => { props.value = event.detail; })",
+                    visible="hidden",
+                )
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         reading = gr.on(
-            [picture.change, kind.change, network.change, result.select],
+            [picture.change, kind.change, network.change, tap.change],
             read_upload,
-            [picture, kind, network],
+            [picture, kind, network, tap],
             result,
             trigger_mode="always_last",
             **quiet,
@@ -179,7 +184,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         # Gradio refused the payload before our code saw it, or our code failed: say so in the page.
         failed = "This picture could not be read here. Upload it again, or try another one."
         reading.failure(lambda: {"error": failed}, None, result, **quiet)
-        examples.select(chosen, None, picture, **quiet)
+        examples.change(chosen, examples, picture, trigger_mode="always_last", **quiet)
         announce = "document.dispatchEvent(new CustomEvent('fashion:{}', {{detail: {}}}))"
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw_tab.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")

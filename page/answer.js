@@ -80,6 +80,8 @@ document.addEventListener("click", (event) => {
   const scale = Math.min(box.width / width, box.height / height, image.closest(".cutout") ? Infinity : 1);
   const x = (event.clientX - box.left - box.width / 2) / (width * scale) + 0.5;
   const y = (event.clientY - box.top - box.height / 2) / (height * scale) + 0.5;
-  if (x >= 0 && x <= 1 && y >= 0 && y <= 1) trigger("select", { x, y });
+  const of = document.querySelector("#picture img")?.src;
+  if (x < 0 || x > 1 || y < 0 || y > 1 || !of) return;
+  document.dispatchEvent(new CustomEvent("fashion:tap", { detail: { x, y, of: decodeURIComponent(of) } }));
 });
 show();

@@ -91,11 +91,16 @@ def undecoded(component: gr.Image) -> gr.Image:
     return component
 
 
-def tapped(event: gr.EventData) -> tuple[float, float] | None:
-    """Where the person tapped, as shares of width and height; None if it was no tap."""
+def tapped(tap: Any, image: Any) -> tuple[float, float] | None:
+    """Where the person tapped on image, as shares of width and height; None if nowhere.
+
+    tap is what answer.js tells: {"x", "y", "of": the address of the picture}.
+    """
     try:
-        x, y = float(event._data["x"]), float(event._data["y"])
-    except (TypeError, ValueError, LookupError):
+        if not tap["of"].endswith(f"/file={image['path']}"):
+            return None  # an earlier picture
+        x, y = float(tap["x"]), float(tap["y"])
+    except (AttributeError, TypeError, ValueError, LookupError):
         return None
     return (x, y) if 0 <= x <= 1 and 0 <= y <= 1 else None
 

@@ -178,7 +178,7 @@ def test_the_page_s_own_listeners_open_no_file_either(server, secret):
                 continue
             session = uuid.uuid4().hex
             body = {
-                "data": [image, "auto", "mlp"],
+                "data": [image, "auto", "mlp", None],
                 "fn_index": function["id"],
                 "session_hash": session,
                 "trigger_id": function["targets"][0][0],
