@@ -5,8 +5,7 @@ no garment. Every one goes through images.prepare, so training sees what users w
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from fashion_model.data import Labelled
 from fashion_model.decoding import decode
+from fashion_model.doodling import doodle, nonsense
 from fashion_model.errors import InputError
 from fashion_model.images import prepare
 from fashion_model.networks import CLASSES
@@ -40,11 +40,13 @@ USUALLY = {
 PHOTO_COPIES, DOODLE_COPIES, OTHER_COPIES = 5, 24, 3  # besides each picture as it is
 MADE_UP = 10_000  # photos, and as many drawings, out of Fashion-MNIST
 NOTHING = 1_000  # grounds without a garment, and as many scribbles
+DOODLES, NONSENSE = 12_000, 3_000
 
 Item = tuple[Image.Image, str, tuple[int, ...]]  # picture, kind, accepted classes
 
 
 def extra_pictures(
+    source: str,
     labelled: Sequence[Labelled],
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -52,22 +54,16 @@ def extra_pictures(
     seed: int = 0,
     progress: bool = True,
 ) -> Pictures:
-    """All of them. images uint8 (N, 28, 28) and labels (N,) are Fashion-MNIST's, to make up from.
+    """The pictures of one of SOURCES, the same for the same seed.
 
-    labelled are the real pictures. What prepare finds nothing in is left out.
+    images uint8 (N, 28, 28) and labels (N,) are Fashion-MNIST's, to make up from; labelled are
+    the real pictures. What prepare finds nothing in is left out.
     """
     rng = np.random.default_rng(seed)
-    generator = torch.Generator().manual_seed(seed)
     chosen = rng.permutation(len(images))[:MADE_UP]
     wardrobe = Wardrobe.of(images[chosen].numpy(), labels[chosen].numpy())
-    items = chain(
-        real_photos(labelled, rng),
-        real_drawings(labelled, generator),
-        made_up_photos(wardrobe, rng),
-        made_up_drawings(wardrobe, generator),
-        no_garments(rng, generator),
-    )
-    return as_read(tqdm(items, desc="pictures", disable=not progress, mininterval=5.0), find)
+    items = SOURCES[source](labelled, wardrobe, rng, torch.Generator().manual_seed(seed))
+    return as_read(tqdm(items, desc=source, disable=not progress, mininterval=5.0), find)
 
 
 def as_read(items: Iterable[Item], find: Find) -> Pictures:
@@ -172,6 +168,25 @@ def no_garments(rng: np.random.Generator, generator: torch.Generator) -> Iterato
         yield _on_paper(line), "drawing", ()
 
 
+def doodles(rng: np.random.Generator) -> Iterator[Item]:
+    """Garments drawn by rule, and drawings by rule of nothing."""
+    for i in range(DOODLES):
+        label = i % len(CLASSES)
+        yield doodle(rng, label), "drawing", (label,)
+    for _ in range(NONSENSE):
+        yield nonsense(rng), "drawing", ()
+
+
 def _on_paper(line: torch.Tensor) -> Image.Image:
     """line (1, H, W), ink 1, as a black drawing on white."""
     return Image.fromarray(((1 - line[0]) * 255).byte().numpy())
+
+
+SOURCES: dict[str, Callable[..., Iterator[Item]]] = {
+    "real photos": lambda labelled, _, rng, __: real_photos(labelled, rng),
+    "real drawings": lambda labelled, _, __, generator: real_drawings(labelled, generator),
+    "made-up photos": lambda _, wardrobe, rng, __: made_up_photos(wardrobe, rng),
+    "made-up drawings": lambda _, wardrobe, __, generator: made_up_drawings(wardrobe, generator),
+    "doodles": lambda _, __, rng, ___: doodles(rng),
+    "no garments": lambda _, __, rng, generator: no_garments(rng, generator),
+}

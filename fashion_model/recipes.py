@@ -1,7 +1,7 @@
 """How each committed checkpoint is made, from data to file: what the command "train" runs."""
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def make(
     extra = None
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
-        extra = _remembered(learn, images, labels, finder, seed, progress)
+        extra = _extra(learn, images, labels, finder, seed, progress)
     path = train(
         network,
         Pictures.of(images, labels),
@@ -112,7 +112,7 @@ def _held_out(held: list[Labelled], find: Find) -> dict[str, Pictures]:
     }
 
 
-def _remembered(
+def _extra(
     learn: list[Labelled],
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -120,20 +120,18 @@ def _remembered(
     seed: int,
     progress: bool,
 ) -> Pictures:
-    """corpus.extra_pictures, which takes a quarter of an hour, kept in a file for the next run."""
-    counts = [corpus.PHOTO_COPIES, corpus.DOODLE_COPIES, corpus.OTHER_COPIES]
-    counts += [corpus.MADE_UP, corpus.NOTHING, seed, len(learn), len(images)]
-    digest = hashlib.sha256(repr(counts).encode())
+    """The corpus, which takes a quarter of an hour to make; each source is kept in a file."""
+    digest = hashlib.sha256(f"{seed} {len(images)} {[item.path.name for item in learn]}".encode())
     for key, weights in sorted(finder.state_dict().items()):
         digest.update(key.encode() + weights.numpy().tobytes())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.stem in ("corpus", "photos", "drawings", "sketching", "snapshots", "synthesis"):
-            digest.update(source.read_bytes())
-    path = data.DOWNLOADS / f"pictures-{digest.hexdigest()[:12]}.safetensors"
-    if path.exists():
-        kept = load_file(path)
-        return Pictures(kept["pixels"], kept["accept"])
-    made = extra_pictures(learn, images, labels, finder, seed, progress)
-    path.parent.mkdir(exist_ok=True)
-    save_file(asdict(made), path)
-    return made
+    parts = []
+    for source in corpus.SOURCES:
+        path = data.DOWNLOADS / f"{source}-{digest.hexdigest()[:12]}.safetensors"
+        if not path.exists():
+            made = extra_pictures(source, learn, images, labels, finder, seed, progress)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            save_file({"pixels": made.pixels, "accept": made.accept}, part)
+            part.replace(path)
+        parts.append(Pictures(**load_file(path)))
+    return Pictures.concatenate(parts)

@@ -130,11 +130,16 @@ class Run:
         """Go on where the run that saved path stopped; it must have had the same recipe."""
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            name = state["run"]
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, KeyError) as error:
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            # torch's own text is long, and advises to load what is not safe
             raise CheckpointError(
-                f"{path} cannot be read ({error}): delete it to start anew."
+                f"{path} cannot be read ({type(error).__name__}): delete it to start anew."
             ) from error
+        name = state.get("run") if isinstance(state, dict) else None
+        if name is None:
+            raise CheckpointError(
+                f"{path} cannot be read (no state of a training): delete it to start anew."
+            )
         if name != self._name():
             raise CheckpointError(
                 f"{path} is the state of another training ({name}). Delete it to start anew, or "

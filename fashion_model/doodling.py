@@ -1,0 +1,79 @@
+"""Garments as people doodle them, drawn anew every time with a shaky hand; and nonsense."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from fashion_model.strokes import GARMENTS, Rng, Strokes, arc
+from fashion_model.synthesis import Array
+
+SIDE = 224
+
+
+def doodle(rng: Rng, label: int) -> Image.Image:
+    """A black line drawing on white, "L", 224x224, of a garment of class label."""
+    return _drawn(rng, GARMENTS[label](rng))
+
+
+def nonsense(rng: Rng) -> Image.Image:
+    """A drawing like doodle's of no garment: lines, loops, polygons, and strokes out of place."""
+    strokes: Strokes = []
+    for _ in range(int(rng.integers(1, 6))):
+        x, y = rng.uniform(-0.7, 0.7, 2)
+        rx, ry = rng.uniform(0.1, 0.6, 2)
+        kind = rng.integers(4)
+        if kind == 0:
+            strokes.append(arc(x, y, rx, ry, rng.random(), rng.random() + rng.choice([0.3, 1.0])))
+        elif kind == 1:
+            corners = int(rng.integers(3, 9))
+            turns = rng.random() + np.linspace(0, 1, corners + 1)
+            reach = (
+                rng.choice([1.0, 0.4], corners + 1) if rng.random() < 0.5 else np.ones(corners + 1)
+            )
+            reach[-1] = reach[0]
+            at = np.stack([np.cos(turns * 2 * np.pi) * rx, np.sin(turns * 2 * np.pi) * ry], 1)
+            strokes.append([(x + float(a), y + float(b)) for a, b in at * reach[:, None]])
+        elif kind == 2:
+            strokes.append([tuple(p) for p in rng.uniform(-0.9, 0.9, (int(rng.integers(2, 7)), 2))])
+        else:
+            part = GARMENTS[rng.integers(len(GARMENTS))](rng)
+            stroke = np.array(part[rng.integers(len(part))])
+            a = rng.random() * 2 * np.pi
+            spin = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+            strokes.append([tuple(p) for p in (stroke - stroke.mean(0)) @ spin + [x, y]])
+    return _drawn(rng, strokes)
+
+
+def _drawn(rng: Rng, strokes: Strokes) -> Image.Image:
+    picture = Image.new("L", (SIDE, SIDE), 255)
+    pen = ImageDraw.Draw(picture)
+    width = int(rng.integers(2, 11))
+    angle, stretch = rng.normal(0, 0.08), np.exp(rng.normal(0, 0.15))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shake = rng.uniform(0.004, 0.03)
+    bends = rng.normal(0, 0.05, (2, 3))
+    for stroke in strokes:
+        if len(strokes) > 5 and rng.random() < 0.02:  # forgotten
+            continue
+        points = _by_hand(rng, np.array(stroke), shake)
+        points = points + np.stack([np.sin(points[:, ::-1] @ bends[:, k]) for k in (0, 1)], 1) * 0.3
+        points = points @ turn * [stretch, 1]
+        pixels = (points * 0.4 + 0.5) * SIDE
+        pen.line([tuple(p) for p in pixels], fill=0, width=width, joint="curve")
+    return picture
+
+
+def _by_hand(rng: Rng, points: Array, shake: float) -> Array:
+    """Points every few pixels along the stroke, with corners rounded and a little noise."""
+    # corners move freely; the many points of an arc would crumple it
+    points = points + rng.normal(0, shake if len(points) < 9 else shake / 4, points.shape)
+    steps = np.linspace(0, len(points) - 1, 12 * (len(points) - 1) + 1)
+    path = np.stack([np.interp(steps, np.arange(len(points)), points[:, k]) for k in (0, 1)], 1)
+    rounded = int(rng.integers(1, 6))
+    if rounded > 1:
+        padded = np.pad(path, ((rounded, rounded), (0, 0)), "edge")
+        kernel = np.ones(2 * rounded + 1) / (2 * rounded + 1)
+        path = np.stack([np.convolve(padded[:, k], kernel, "valid") for k in (0, 1)], 1)
+    slow = rng.normal(0, shake, (max(2, len(path) // 10), 2))
+    at = np.linspace(0, len(slow) - 1, len(path))
+    drift = np.stack([np.interp(at, np.arange(len(slow)), slow[:, k]) for k in (0, 1)], 1)
+    return np.asarray(path + drift)

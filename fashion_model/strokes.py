@@ -1,0 +1,292 @@
+"""The strokes that garments are doodled with.
+
+Strokes are lists of points (x, y), x to the right and y down, with the garment about in
+[-1, 1] x [-1, 1]. Tops and trousers are drawn as halves, of which the right one is the mirror
+image of the left one.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+Point = tuple[float, float]
+Strokes = list[list[Point]]
+Rng = np.random.Generator
+
+
+def _mirrored(strokes: Strokes) -> Strokes:
+    return strokes + [[(-x, y) for x, y in stroke] for stroke in strokes]
+
+
+def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float) -> list[Point]:
+    """Part of an ellipse around (x, y), from angle start to stop in turns; 0.25 is down."""
+    turns = np.linspace(start, stop, 14) * 2 * np.pi
+    return [(x + rx * float(np.cos(t)), y + ry * float(np.sin(t))) for t in turns]
+
+
+def _top(
+    rng: Rng, sleeve: tuple[float, float], bottom: tuple[float, float], neck: str = "any"
+) -> tuple[Strokes, dict[str, float]]:
+    """A top's outline: sleeves of a length in sleeve, the hem at a height in bottom."""
+    collar = rng.uniform(0.14, 0.34)
+    shoulder_x, shoulder_y = rng.uniform(0.45, 0.62), -0.9 + rng.uniform(0, 0.15)
+    length = rng.uniform(*sleeve)
+    angle = rng.choice([rng.uniform(0.1, 0.7), rng.uniform(0.7, 1.35)])  # 0 is sideways
+    wide = rng.uniform(0.2, 0.34)
+    dx, dy = np.cos(angle), np.sin(angle)
+    end_x, end_y = shoulder_x + length * dx, shoulder_y + 0.06 + length * dy
+    cuff_x, cuff_y = end_x - wide * dy, end_y + wide * dx
+    pit_x, pit_y = rng.uniform(0.36, 0.5), shoulder_y + rng.uniform(0.38, 0.5)
+    if cuff_x < pit_x + 0.04:
+        cuff_x = pit_x + 0.04
+    hem = rng.uniform(*bottom)
+    hem_x = pit_x + rng.uniform(-0.06, 0.14)
+    side: Strokes = [
+        [(-collar, -0.95), (-shoulder_x, shoulder_y), (-end_x, end_y)],
+        [(-end_x, end_y), (-cuff_x, cuff_y)],
+        [(-cuff_x, cuff_y), (-pit_x, pit_y)],
+        [(-pit_x, pit_y), (-hem_x, hem)],
+    ]
+    if rng.random() < 0.5:
+        side = [[point for stroke in side for point in stroke]]
+    strokes = _mirrored(side)
+    strokes.append([(-hem_x, hem), (0.0, hem + rng.normal(0, 0.03)), (hem_x, hem)])
+    kind = neck if neck != "any" else rng.choice(["round", "vee", "flat", "double"])
+    depth = rng.uniform(0.08, 0.28)
+    if kind in ("round", "double"):
+        strokes.append(arc(0, -0.95, collar, depth, 0.5, 0.0))
+        if kind == "double":
+            strokes.append(arc(0, -0.95, collar * 1.3, depth * 1.5, 0.5, 0.0))
+    elif kind == "vee":
+        strokes.append([(-collar, -0.95), (0, -0.95 + depth * 1.5), (collar, -0.95)])
+    elif kind == "flat":
+        strokes.append([(-collar, -0.95), (collar, -0.95)])
+    where = {"collar": collar, "hem": hem, "hem_x": hem_x, "pit_x": pit_x, "depth": depth}
+    where |= {"end_x": end_x, "end_y": end_y, "cuff_x": cuff_x, "cuff_y": cuff_y}
+    return strokes, where
+
+
+def _t_shirt(rng: Rng) -> Strokes:
+    strokes, _ = _top(rng, (0.22, 0.48), (0.55, 0.95))
+    if rng.random() < 0.2:  # a print
+        strokes.append(arc(0, -0.1, rng.uniform(0.1, 0.25), rng.uniform(0.1, 0.25), 0, 1))
+    return strokes
+
+
+def _pullover(rng: Rng) -> Strokes:
+    strokes, at = _top(rng, (0.75, 1.25), (0.3, 0.9))
+    if rng.random() < 0.5:
+        y = at["hem"] - 0.12
+        strokes.append([(-at["hem_x"], y), (at["hem_x"], y)])
+    if rng.random() < 0.5:  # cuffs
+        k = 0.15
+        inner = (at["end_x"] - k * 0.5, at["end_y"] - k), (at["cuff_x"] - k * 0.5, at["cuff_y"] - k)
+        strokes += _mirrored([[(-x, y) for x, y in inner]])
+    if rng.random() < 0.3:
+        for y in np.linspace(-0.3, at["hem"] - 0.2, int(rng.integers(1, 4))):
+            strokes.append([(-at["pit_x"], float(y)), (at["pit_x"], float(y))])
+    return strokes
+
+
+def _buttons(rng: Rng, x: float, top: float, bottom: float) -> Strokes:
+    size = rng.uniform(0.01, 0.04)
+    rows = np.linspace(top, bottom, int(rng.integers(3, 6)))
+    return [arc(x, float(y), size, size, 0, 1) for y in rows]
+
+
+def _shirt(rng: Rng) -> Strokes:
+    sleeve = (0.22, 0.45) if rng.random() < 0.4 else (0.75, 1.2)
+    strokes, at = _top(rng, sleeve, (0.55, 0.95), neck="none")
+    c, low = at["collar"], -0.95 + rng.uniform(0.2, 0.34)
+    strokes += _mirrored([[(-c, -0.95), (-c - 0.06, low + 0.02), (0, low - 0.06), (-c, -0.95)]])
+    strokes.append([(0, low), (0, at["hem"])])
+    x = rng.choice([0.0, 0.06])
+    strokes += _buttons(rng, float(x), low + 0.12, at["hem"] - 0.12)
+    if rng.random() < 0.5:
+        x0, x1, y0, y1 = 0.14, 0.34, -0.35, -0.08
+        strokes.append([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
+    return strokes
+
+
+def _coat(rng: Rng) -> Strokes:
+    strokes, at = _top(rng, (0.75, 1.25), (0.6, 1.0), neck="none")
+    c, hem = at["collar"], at["hem"]
+    style = rng.integers(4)
+    if style == 0:  # closed, with a zip
+        strokes.append([(0, -0.9), (0, hem)])
+        strokes.append(arc(0, -0.95, c, 0.12, 0.5, 0.0))
+    elif style == 1:  # lapels
+        low = rng.uniform(-0.4, 0.0)
+        strokes += _mirrored([[(-c, -0.95), (-c - 0.12, -0.6), (0, low)], [(-c, -0.95), (0, low)]])
+        strokes.append([(0, low), (0, hem)])
+        strokes += _buttons(rng, 0.08, low + 0.12, hem - 0.3)
+    elif style == 2:  # open
+        gap = rng.uniform(0.04, 0.18)
+        strokes += _mirrored([[(-c, -0.95), (-gap, -0.6), (-gap, hem)]])
+    else:  # a hood
+        strokes.append(arc(0, -0.9, c * 1.2, 0.3, 0.5, 1.0))
+        strokes.append(arc(0, -0.95, c, 0.16, 0.5, 0.0))
+        strokes.append([(0, -0.8), (0, hem)])
+    if rng.random() < 0.6:  # pockets
+        y = hem - rng.uniform(0.25, 0.5)
+        strokes += _mirrored([[(-0.32, y), (-0.14, y + rng.uniform(-0.05, 0.1))]])
+    if rng.random() < 0.2:  # a belt
+        strokes += [[(-at["hem_x"], y), (at["hem_x"], y)] for y in (0.1, 0.2)]
+    return strokes
+
+
+def _dress(rng: Rng) -> Strokes:
+    waist_y, waist_x = rng.uniform(-0.3, 0.05), rng.uniform(0.16, 0.3)
+    hem_x = rng.uniform(0.3, 0.8)
+    chest = waist_x + rng.uniform(0.02, 0.14)
+    style = rng.integers(3)
+    if style == 0:  # straps
+        side = [[(-chest * 0.6, -1.0), (-chest * 0.7, -0.72), (-chest, -0.62)]]
+        neck = [(-chest * 0.7, -0.72), (0, -0.66 + rng.uniform(-0.05, 0.12)), (chest * 0.7, -0.72)]
+    elif style == 1:  # no sleeves
+        side = [[(-0.16, -0.98), (-chest - 0.02, -0.93), (-chest * 0.9, -0.55)]]
+        neck = arc(0, -0.98, 0.16, rng.uniform(0.06, 0.3), 0.5, 0.0)
+    else:
+        out = chest + rng.uniform(0.15, 0.5)
+        end = -0.9 + (out - chest) * rng.uniform(0.5, 1.3)
+        side = [
+            [(-0.16, -0.98), (-chest - 0.04, -0.92), (-out, end)],
+            [(-out, end), (-out + 0.1, end + 0.16), (-chest, -0.55)],
+        ]
+        neck = arc(0, -0.98, 0.16, rng.uniform(0.06, 0.25), 0.5, 0.0)
+    flare = [side[-1][-1], (-waist_x, waist_y), (-hem_x, 0.98)]
+    strokes = _mirrored([*side, flare])
+    strokes += [neck, [(-hem_x, 0.98), (0, 0.98 + rng.uniform(-0.03, 0.08)), (hem_x, 0.98)]]
+    if rng.random() < 0.5:
+        strokes.append([(-waist_x, waist_y), (waist_x, waist_y)])
+    for _ in range(int(rng.integers(0, 4))):  # folds
+        x = rng.uniform(-0.8, 0.8)
+        strokes.append([(x * waist_x, waist_y + 0.2), (x * hem_x, 0.9)])
+    return strokes
+
+
+def _trouser(rng: Rng) -> Strokes:
+    waist, hip = rng.uniform(0.28, 0.48), rng.uniform(0.36, 0.56)
+    leg, gap = rng.uniform(0.2, 0.42), rng.uniform(0.02, 0.3)
+    crotch = rng.uniform(-0.45, -0.1)
+    side: Strokes = [
+        [(-waist, -1.0), (-hip, crotch), (-gap - leg, 1.0)],
+        [(-gap - leg, 1.0), (-gap, 1.0)],
+        [(-gap, 1.0), (0, crotch)],
+    ]
+    strokes = _mirrored(side)
+    strokes.append([(-waist, -1.0), (waist, -1.0)])
+    if rng.random() < 0.6:
+        y = -1 + rng.uniform(0.1, 0.2)
+        strokes.append([(-waist - 0.02, y), (waist + 0.02, y)])
+    if rng.random() < 0.4:
+        strokes.append([(0, -0.9), (0, crotch)])
+    if rng.random() < 0.3:
+        strokes += _mirrored([[(-waist, -0.75), (-waist + 0.15, -0.8), (-waist + 0.18, -0.95)]])
+    return strokes
+
+
+def _flip_flop(rng: Rng, x: float, wide: float, lean: float) -> Strokes:
+    sole = arc(0, 0, wide, 0.95, 0, 1)
+    sole = [(px * (1 - 0.25 * (py > 0)) + x + lean * py, py) for px, py in sole]
+    toe, y = (x - lean * 0.55, -0.55), rng.uniform(-0.15, 0.25)
+    strap: Strokes = [
+        [toe, (x - wide * 0.9, y)],
+        [toe, (x + wide * 0.9, y)],
+    ]
+    if rng.random() < 0.25:  # a broad band
+        strap = [[(x - wide, -0.3), (x + wide, -0.3)], [(x - wide, 0.1), (x + wide, 0.1)]]
+    return [sole, *strap]
+
+
+def _sandal(rng: Rng) -> Strokes:
+    style = rng.integers(4)
+    if style < 2:
+        lean = rng.normal(0, 0.08)
+        if style == 0:
+            return _flip_flop(rng, 0, rng.uniform(0.3, 0.45), lean)
+        wide = rng.uniform(0.25, 0.38)
+        x = wide + rng.uniform(0.05, 0.2)
+        return _flip_flop(rng, -x, wide, lean) + _flip_flop(rng, x, wide, -lean)
+    heel = rng.uniform(0.0, 0.9) if style == 3 else 0.0
+    thick = rng.uniform(0.08, 0.16)
+    low, back = 0.5, 0.5 - heel
+    sole: list[Point] = [(-1, low - 0.02), (-0.3, low - 0.03), (0.5, back), (0.95, back)]
+    under: list[Point] = [(-1, low + thick), (-0.3, low + thick), (0.45, back + thick)]
+    strokes: Strokes = [sole, under, [(-1, low - 0.02), (-1, low + thick)]]
+    if heel > 0.2:
+        strokes.append([(0.95, back), (0.92, low + thick), (0.8, low + thick), (0.7, back + thick)])
+    else:
+        strokes.append([(0.45, back + thick), (0.95, back + thick), (0.95, back)])
+    for x in np.linspace(-0.75, 0.2, int(rng.integers(1, 4))):
+        rise = rng.uniform(0.2, 0.4)
+        strokes.append(arc(float(x), low - 0.03 - heel * 0.4 * (x > -0.2), 0.2, rise, 0.5, 1.0))
+    if rng.random() < 0.7:  # round the ankle
+        strokes.append([(0.9, back), (0.85, back - 0.5), (0.35, back - 0.45), (0.2, back)])
+    return strokes
+
+
+def _profile(rng: Rng, top: float, toe: float) -> tuple[Strokes, list[Point]]:
+    """A shoe from the side, toe left: the opening at height top, the toe box toe high."""
+    shaft = rng.uniform(0.1, 0.35)
+    bend = toe - rng.uniform(0.05, 0.25)
+    upper: list[Point] = [
+        *((-0.98, 0.5), (-0.98, toe + 0.1), (-0.8, toe), (-0.4, bend)),
+        *((shaft - 0.1, bend - 0.08), (shaft, top), (0.92, top + rng.normal(0, 0.04))),
+        *((0.9, 0.1), (0.98, 0.5)),
+    ]
+    return [upper, [(-0.98, 0.5), (0.98, 0.5)]], upper
+
+
+def _sneaker(rng: Rng) -> Strokes:
+    strokes, upper = _profile(rng, rng.uniform(-0.35, -0.05), rng.uniform(0.1, 0.3))
+    if rng.random() < 0.7:
+        thick = rng.uniform(0.08, 0.2)
+        strokes.append([(-0.98, 0.5), (-0.98, 0.5 + thick), (0.98, 0.5 + thick), (0.98, 0.5)])
+    (x0, y0), (x1, y1) = upper[3], upper[5]
+    for k in np.linspace(0.2, 0.9, int(rng.integers(0, 5))):  # laces
+        x, y = x0 + (x1 - x0) * float(k), y0 + (y1 - y0) * float(k)
+        strokes.append([(x - 0.08, y - 0.05), (x + 0.12, y + 0.12)])
+    if rng.random() < 0.3:
+        strokes.append([(-0.3, 0.4), (0.2, 0.15), (0.7, 0.0)])
+    return strokes
+
+
+def _boot(rng: Rng) -> Strokes:
+    strokes, _ = _profile(rng, rng.uniform(-1.1, -0.6), rng.uniform(0.05, 0.25))
+    style = rng.integers(3)
+    if style == 0:
+        strokes.append([(-0.98, 0.5), (-0.98, 0.64), (0.98, 0.64), (0.98, 0.5)])
+    elif style == 1:  # a heel
+        strokes.append([(0.98, 0.5), (0.95, 0.8), (0.55, 0.8), (0.5, 0.55)])
+    if rng.random() < 0.3:
+        strokes.append([(0.1, -0.55), (0.95, -0.5)])
+    return strokes
+
+
+def _bag(rng: Rng) -> Strokes:
+    wide, narrow = rng.uniform(0.6, 1.0), rng.uniform(0.5, 1.0)
+    top, bottom = rng.uniform(-0.3, 0.0), rng.uniform(0.5, 0.95)
+    body: list[Point] = [(-narrow, top), (-wide, bottom), (wide, bottom), (narrow, top)]
+    strokes: Strokes = [[*body, (-narrow, top)]]
+    reach, rise = rng.uniform(0.25, 0.6) * narrow * 1.4, rng.uniform(0.3, 0.9)
+    strokes.append(arc(0, top, reach, rise, 0.5, 1.0))
+    if rng.random() < 0.4:
+        strokes.append(arc(0, top, reach * 0.8, rise * 0.8, 0.5, 1.0))
+    style = rng.integers(4)
+    if style == 0:  # a flap
+        low = top + (bottom - top) * rng.uniform(0.3, 0.6)
+        strokes.append([(-narrow, top), (-narrow * 0.5, low), (narrow * 0.5, low), (narrow, top)])
+    elif style == 1:
+        strokes.append([(-narrow, top + 0.15), (narrow, top + 0.15)])
+    elif style == 2:
+        strokes.append([(-narrow, top), (0, top + 0.4), (narrow, top)])
+    if rng.random() < 0.4:
+        strokes.append(arc(0, top + 0.3, 0.07, 0.07, 0, 1))
+    return strokes
+
+
+GARMENTS: tuple[Callable[[Rng], Strokes], ...] = (
+    *(_t_shirt, _trouser, _pullover, _dress, _coat),
+    *(_sandal, _shirt, _sneaker, _bag, _boot),
+)
