@@ -142,9 +142,10 @@ def test_a_run_that_stops_and_goes_on_makes_the_same_finder(labelled, small, tmp
         save(self, path)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(finding.Run, "save", save_and_stop)
+    monkeypatch.setattr(finding.Run, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
         finding.train_finder(labelled, *small, out=stopped, **options)
+    monkeypatch.setattr(finding.Run, "save", save)
     assert not stopped.exists()
     finding.train_finder(labelled, *small, out=stopped, **options)
     again, _ = checkpoint.load(stopped, "cpu")
