@@ -64,9 +64,10 @@ def make(
         if not labelled:
             raise DataError("the finder learns from real photos: name their folder with --real.")
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
-    extra = None
+    extra, held_pictures = None, {"dataset": Pictures.of(*validation)}
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
+        held_pictures |= _held_out(held, finder)  # before the hours of training, which it may end
         extra = _extra(learn, images, labels, finder, seed, progress)
     path = train(
         network,
@@ -77,9 +78,6 @@ def make(
         card=card,
         **common,  # type: ignore[arg-type]
     )
-    held_pictures = {"dataset": Pictures.of(*validation)}
-    if real is not None:
-        held_pictures |= _held_out(held, finder)
     calibrate(path, held_pictures)
     return path
 
@@ -89,6 +87,8 @@ def calibrate(path: Path, held_out: dict[str, Pictures]) -> None:
     network, card = checkpoint.load(path, "cpu")
     card |= {"temperature": {}, "unsure_below": {}}
     for kind, pictures in held_out.items():
+        if not pictures.accept.any():
+            continue  # no garment of this kind was held out
         logits = logits_of(network, pictures.pixels)
         divisor = calibration.temperature(logits, pictures.accept)
         least = calibration.unsure_below(logits, pictures.accept, divisor)

@@ -14,10 +14,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import serving
-from fashion_model import data
+from fashion_model import CLASSES, data
 
 torch.set_num_threads(1)
 
@@ -93,6 +93,33 @@ def made_up_data(tmp_path, monkeypatch):
     """A folder with a data set of noise: 300 pictures to train on, 5,000 held out, 100 to test."""
     folder = tmp_path / "made up"
     write_idx(folder, made_up_fashion_mnist(monkeypatch, 5300, 100), packed=False)
+    return folder
+
+
+@pytest.fixture
+def real_folder(tmp_path, sheet):
+    """Three photos and four drawings, labelled. data.fold_of has ann in fold 0, and leo in 3."""
+    folder = tmp_path / "real"
+    folder.mkdir()
+    table = ["path,source,label,accept,sender"]
+    for sender, label, index in (("ann", "Pants", 1), ("ann", "Polo", 0), ("leo", "Dress", 3)):
+        garment = next(picture for picture, number in sheet if number == index)
+        photo = garment.point(lambda tone: 255 if tone < 12 else 90 - tone // 4)
+        photo = photo.resize((140, 140), Image.Resampling.BICUBIC)
+        whole = Image.new("L", (180, 200), 255)
+        whole.paste(photo, (20, 30))
+        name = f"{label}-{sender}.jpg"
+        whole.convert("RGB").save(folder / name, quality=95)
+        accept = "" if label == "Polo" else CLASSES[index]
+        table.append(f"{name},home,{label},{accept},{sender}")
+    for sender, end in (("ann", 360), ("leo", 300)):
+        for label, accept, top in (("shoe", "Sandal|Sneaker", 120), ("cat", "", 40)):
+            drawing = Image.new("L", (280, 280), 255)
+            ImageDraw.Draw(drawing).arc((40, top, 250, 240), 0, end, fill=0, width=7)
+            name = f"{label}-{sender}.png"
+            drawing.save(folder / name)
+            table.append(f"{name},doodle,{label},{accept},{sender}")
+    (folder / "labels.csv").write_text("\n".join(table) + "\n")
     return folder
 
 

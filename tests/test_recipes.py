@@ -1,0 +1,178 @@
+"""From data to a committed checkpoint: the whole of `train`, on a handful of pictures."""
+
+import numpy as np
+import pytest
+import torch
+
+from fashion_model import checkpoint, corpus, data, finding, predictor, recipes, training
+from fashion_model.errors import DataError, InputError
+from fashion_model.recipes import calibrate, make
+from fashion_model.training import Pictures
+
+FEW = {"PHOTO_COPIES": 1, "DOODLE_COPIES": 2, "OTHER_COPIES": 1, "MADE_UP": 40, "NOTHING": 4}
+
+
+@pytest.fixture(autouse=True)
+def few(tmp_path, monkeypatch, sheet):
+    """Forty real images to train on and to hold out, twenty to test, and few made-up ones."""
+    images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
+    labels = torch.tensor([label for _, label in sheet])
+    both = {True: (images.repeat(2, 1, 1), labels.repeat(2)), False: (images[:20], labels[:20])}
+    monkeypatch.setattr(data, "load_fashion_mnist", lambda train, _=None: both[train])
+    monkeypatch.setattr(data, "VALIDATION", 40)
+    monkeypatch.setattr(data, "DOWNLOADS", tmp_path / "downloads")
+    for name, count in (FEW | {"DOODLES": 10, "NONSENSE": 2}).items():
+        monkeypatch.setattr(corpus, name, count)
+
+
+@pytest.fixture
+def options(tmp_path):
+    out = tmp_path / "made.safetensors"
+    return {"epochs": 1, "out": out, "device": "cpu", "progress": False}
+
+
+def test_an_mlp_from_end_to_end(options, real_folder, tmp_path, monkeypatch):
+    path = make("mlp", real=real_folder, seed=4, **options)
+    assert path == options["out"]
+    classifier = predictor.load(path, "cpu")
+    card = classifier.card
+    assert (card["architecture"], card["epochs"], card["seed"]) == ("mlp", 1, 4)
+    assert card["data"] == recipes.ORIGINS + recipes.REAL_ORIGINS
+    assert card["held_out"] == {"fashion-mnist": 40, "senders": "fold 3 of 5"}
+    assert set(card["accuracy"]) == {"validation", "test"}
+    assert set(card["temperature"]) == {"dataset", "photo", "drawing"}
+    assert set(card["unsure_below"]) == {"dataset", "photo", "drawing"}
+    assert all(0.1 <= divisor <= 10 for divisor in card["temperature"].values())
+    assert all(0.1 <= least <= 1 for least in card["unsure_below"].values())
+    # ann's two photos twice, her shoe three times and her cat twice, and what is made up
+    assert card["pictures"]["clean"] == 40
+    made_up = 40 + 40 + 12 + 4 + 4
+    assert 4 + 5 + 40 + 12 + 4 <= card["pictures"]["extra"] <= 4 + 5 + made_up
+    for name in ("Dress-leo.jpg", "shoe-leo.png"):
+        confidences = classifier.predict(real_folder / name)
+        assert len(confidences) == 10
+        assert sum(confidences.values()) == pytest.approx(1)
+
+    # and again, out of the files that were kept
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "downloads").iterdir()}
+    assert {name.rsplit("-", 1)[0] for name in kept} == set(corpus.SOURCES)
+    monkeypatch.setattr(recipes, "extra_pictures", None)
+    again = make("mlp", real=real_folder, seed=4, **options | {"out": tmp_path / "b.safetensors"})
+    one, same = (checkpoint.load(file, "cpu")[0].state_dict() for file in (path, again))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert kept == {f.name: f.stat().st_mtime_ns for f in (tmp_path / "downloads").iterdir()}
+
+
+def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, monkeypatch):
+    seen = {}
+
+    def extra_pictures(source, learn, *_):
+        seen.setdefault("learnt", {item.path.name for item in learn})
+        return Pictures(torch.zeros(1, 28, 28).byte(), torch.zeros(1, 10).bool())
+
+    def remember(held, find):
+        seen["held out"] = {item.path.name for item in held}
+        return {}
+
+    monkeypatch.setattr(recipes, "extra_pictures", extra_pictures)
+    monkeypatch.setattr(recipes, "_held_out", remember)
+    make("mlp", real=real_folder, **options)
+    assert seen == {
+        "learnt": {"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"},
+        "held out": {"Dress-leo.jpg", "shoe-leo.png", "cat-leo.png"},
+    }
+
+
+def test_without_real_pictures_there_is_fashion_mnist_alone(options, tmp_path):
+    _, card = checkpoint.load(make("mlp", **options), "cpu")
+    assert card["data"] == recipes.ORIGINS[:1]
+    assert card["held_out"] == {"fashion-mnist": 40}
+    assert card["pictures"] == {"clean": 40, "extra": 0}
+    assert set(card["temperature"]) == {"dataset"}
+    assert not (tmp_path / "downloads").exists()
+
+
+def test_other_pictures_or_another_seed_are_made_anew(real_folder, monkeypatch):
+    finder, _ = checkpoint.load("finder", "cpu")
+    images, labels = data.load_fashion_mnist(True)
+    labelled = data.load_labelled(real_folder)
+    made = []
+
+    def extra_pictures(source, *_):
+        made.append(source)
+        return Pictures(torch.full((2, 28, 28), 7).byte(), torch.ones(2, 10).bool())
+
+    monkeypatch.setattr(recipes, "extra_pictures", extra_pictures)
+
+    def count(pictures, seed) -> int:
+        made.clear()
+        extra = recipes._extra(pictures, images, labels, finder, seed, False)
+        assert len(extra) == 2 * len(corpus.SOURCES)
+        assert extra.accept.all()
+        assert (extra.pixels == 7).all()
+        return len(made)
+
+    every = len(corpus.SOURCES)
+    assert [count(labelled, 0), count(labelled, 0)] == [every, 0]
+    assert [count(labelled, 1), count(labelled[1:], 0), count(labelled, 0)] == [every, every, 0]
+    with torch.no_grad():
+        finder.drawing.bias += 1
+    assert count(labelled, 0) == every
+
+
+def test_a_damaged_picture_is_told_before_the_training(options, real_folder, monkeypatch):
+    (real_folder / "Dress-leo.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr(recipes, "train", None)
+    with pytest.raises(InputError, match="no picture"):
+        make("mlp", real=real_folder, **options)
+
+
+def test_a_folder_where_no_photo_is_held_out(options, real_folder):
+    table = real_folder / "labels.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join(line for line in lines if "Dress" not in line) + "\n")
+    _, card = checkpoint.load(make("mlp", real=real_folder, **options), "cpu")
+    assert set(card["temperature"]) == set(card["unsure_below"]) == {"dataset", "drawing"}
+
+
+def test_calibration_changes_the_card_and_not_the_weights(options):
+    path = make("mlp", **options)
+    network, before = checkpoint.load(path, "cpu")
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (50, 28, 28), generator=generator, dtype=torch.uint8)
+    logits = training.logits_of(network, pixels)
+    right = Pictures.of(pixels, logits.argmax(1))
+    wrong = Pictures.of(pixels, logits.argmin(1))
+    calibrate(path, {"photo": right, "drawing": wrong})
+    again, card = checkpoint.load(path, "cpu")
+    assert card["temperature"] == {"photo": 0.1, "drawing": 10.0}
+    assert card["unsure_below"]["photo"] > card["unsure_below"]["drawing"]
+    changed = {"temperature", "unsure_below"}
+    assert {k: v for k, v in card.items() if k not in changed} == {
+        k: v for k, v in before.items() if k not in changed
+    }
+    pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_the_finder_is_given_the_real_pictures_that_are_not_held_out(
+    options, real_folder, monkeypatch
+):
+    given = {}
+
+    def train_finder(labelled, images, labels, **more):
+        given.update(more, names={item.path.name for item in labelled}, count=len(images))
+        return options["out"]
+
+    monkeypatch.setattr(finding, "train_finder", train_finder)
+    assert make("finder", real=real_folder, **options) == options["out"]
+    assert given["names"] == {"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"}
+    assert given["count"] == 40
+    assert given["recipe"].epochs == 1
+    assert given["card"]["held_out"]["senders"] == "fold 3 of 5"
+    with pytest.raises(DataError, match="--real"):
+        make("finder", **options)
+
+
+def test_there_is_a_recipe_for_each_architecture():
+    assert set(recipes.RECIPES) == set(checkpoint.ARCHITECTURES)
