@@ -50,14 +50,14 @@ def test_weight_decay_is_for_weights_alone():
 
 def test_the_average_by_hand():
     """Its decay is steps / (steps + 10) until that exceeds the recipe's."""
-    run = Run("mlp", dataclasses.replace(RECIPE, ema=0.1), device="cpu")
+    run = Run("mlp", dataclasses.replace(RECIPE, ema=0.2), device="cpu")
     key = "linear_relu_stack.4.bias"
     expected = run.average[key].clone()
     for step in (1, 2, 3):
         run.step(loss_of, last=3)
-        decay = min(0.1, step / (step + 10))
+        decay = min(0.2, step / (step + 10))
         expected = decay * expected + (1 - decay) * run.twin.state_dict()[key]
-    torch.testing.assert_close(run.average[key], expected)
+        torch.testing.assert_close(run.average[key], expected)
     saved = run.network().linear_relu_stack[4].bias
     torch.testing.assert_close(saved, expected)
     assert not torch.equal(saved, run.twin.state_dict()[key])
