@@ -1,10 +1,19 @@
 """Garments as people doodle them, drawn anew every time with a shaky hand; and nonsense."""
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fashion_model.strokes import GARMENTS, Rng, Strokes, arc
+from fashion_model import accessories, strokes
+from fashion_model.strokes import Rng, Strokes, arc
 from fashion_model.synthesis import Array
+
+# In the order of networks.CLASSES
+GARMENTS: tuple[Callable[[Rng], Strokes], ...] = (
+    *(strokes.t_shirt, strokes.trouser, strokes.pullover, strokes.dress, strokes.coat),
+    *(accessories.sandal, strokes.shirt, accessories.sneaker, accessories.bag, accessories.boot),
+)
 
 SIDE = 224
 
@@ -16,13 +25,13 @@ def doodle(rng: Rng, label: int) -> Image.Image:
 
 def nonsense(rng: Rng) -> Image.Image:
     """A drawing like doodle's of no garment: lines, loops, polygons, and strokes out of place."""
-    strokes: Strokes = []
+    parts: Strokes = []
     for _ in range(int(rng.integers(1, 6))):
         x, y = rng.uniform(-0.7, 0.7, 2)
         rx, ry = rng.uniform(0.1, 0.6, 2)
         kind = rng.integers(4)
         if kind == 0:
-            strokes.append(arc(x, y, rx, ry, rng.random(), rng.random() + rng.choice([0.3, 1.0])))
+            parts.append(arc(x, y, rx, ry, rng.random(), rng.random() + rng.choice([0.3, 1.0])))
         elif kind == 1:
             corners = int(rng.integers(3, 9))
             turns = rng.random() + np.linspace(0, 1, corners + 1)
@@ -31,19 +40,19 @@ def nonsense(rng: Rng) -> Image.Image:
             )
             reach[-1] = reach[0]
             at = np.stack([np.cos(turns * 2 * np.pi) * rx, np.sin(turns * 2 * np.pi) * ry], 1)
-            strokes.append([(x + float(a), y + float(b)) for a, b in at * reach[:, None]])
+            parts.append([(x + float(a), y + float(b)) for a, b in at * reach[:, None]])
         elif kind == 2:
-            strokes.append([tuple(p) for p in rng.uniform(-0.9, 0.9, (int(rng.integers(2, 7)), 2))])
+            parts.append([tuple(p) for p in rng.uniform(-0.9, 0.9, (int(rng.integers(2, 7)), 2))])
         else:
             part = GARMENTS[rng.integers(len(GARMENTS))](rng)
             stroke = np.array(part[rng.integers(len(part))])
             a = rng.random() * 2 * np.pi
             spin = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-            strokes.append([tuple(p) for p in (stroke - stroke.mean(0)) @ spin + [x, y]])
-    return _drawn(rng, strokes)
+            parts.append([tuple(p) for p in (stroke - stroke.mean(0)) @ spin + [x, y]])
+    return _drawn(rng, parts)
 
 
-def _drawn(rng: Rng, strokes: Strokes) -> Image.Image:
+def _drawn(rng: Rng, parts: Strokes) -> Image.Image:
     picture = Image.new("L", (SIDE, SIDE), 255)
     pen = ImageDraw.Draw(picture)
     width = int(rng.integers(2, 11))
@@ -51,8 +60,8 @@ def _drawn(rng: Rng, strokes: Strokes) -> Image.Image:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shake = rng.uniform(0.004, 0.03)
     bends = rng.normal(0, 0.05, (2, 3))
-    for stroke in strokes:
-        if len(strokes) > 5 and rng.random() < 0.02:  # forgotten
+    for stroke in parts:
+        if len(parts) > 5 and rng.random() < 0.02:  # forgotten
             continue
         points = _by_hand(rng, np.array(stroke), shake)
         points = points + np.stack([np.sin(points[:, ::-1] @ bends[:, k]) for k in (0, 1)], 1) * 0.3

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fashion_model.doodling import SIDE, doodle, nonsense
+from fashion_model.doodling import GARMENTS, SIDE, doodle, nonsense
 from fashion_model.networks import CLASSES
-from fashion_model.strokes import GARMENTS, arc
+from fashion_model.strokes import arc
 
 
 def rng(seed: int = 0) -> np.random.Generator:
