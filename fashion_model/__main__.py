@@ -1,9 +1,10 @@
-"""The command line: python -m fashion_model train | evaluate | predict."""
+"""The command line: python -m fashion_model train | evaluate | predict | layers."""
 
 import argparse
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,34 @@ def predict(options: argparse.Namespace) -> int:
     return status
 
 
+def layers(options: argparse.Namespace) -> int:
+    """What each layer did with one picture, from its pixels to the answer."""
+    from dataclasses import asdict
+
+    from fashion_model import explain
+
+    classifier = load(options.network, options.device)
+    source = sys.stdin.buffer.read(MAX_BYTES + 1) if options.file == "-" else options.file
+    _, prepared = classifier.prepare(source, options.kind)
+    temperature = explain.temperature_of(classifier.card, prepared.kind)
+    steps = explain.layers(classifier.network, prepared.pixels, temperature)
+    if options.json:
+        told = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]
+        about = {"file": options.file, "kind": prepared.kind, "temperature": temperature}
+        print(json.dumps({**about, "steps": told}))
+        return 0
+    for step in steps:
+        print(f"{step.name:<20} {step.shape:<28} {step.module}".rstrip())
+        print(textwrap.indent(textwrap.fill(step.sentence, 92), "    "))
+        for t in step.terms:
+            print(
+                f"    {t.label:<12} {t.logit:8.4f} / {temperature:.4g} = {t.scaled:8.4f}"
+                f"   e^{t.scaled:.4f} = {t.exponential:10.4f}"
+                f"   / {t.total:.4f} = {t.confidence:.5f}"
+            )
+    return 0
+
+
 def _pictures(names: list[str]) -> Iterator[str]:
     """names, with each folder replaced by the pictures anywhere below it."""
     for name in names:
@@ -159,6 +188,13 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--kind", choices=KINDS, default="auto")
     add.add_argument("--json", action="store_true", help="one JSON object a line, ten confidences")
     add.set_defaults(command=predict)
+
+    add = commands.add_parser("layers", parents=[every], help="what each layer makes of a picture")
+    add.add_argument("file", metavar="FILE", help="a picture, - for stdin")
+    add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")
+    add.add_argument("--kind", choices=KINDS, default="auto")
+    add.add_argument("--json", action="store_true", help="one JSON object, without activations")
+    add.set_defaults(command=layers)
     return parser
 
 

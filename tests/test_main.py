@@ -184,3 +184,34 @@ def test_train_with_real_pictures_that_are_not_there(tmp_path, made_up_data, cap
 def test_the_finder_needs_real_pictures(made_up_data, capsys):
     assert main(["train", "--data", str(made_up_data), "--network", "finder"]) == 1
     assert "name their folder with --real" in capsys.readouterr().err
+
+
+def test_layers_prints_the_way_to_the_answer(folder, capsys):
+    assert main(["layers", str(folder / "boot.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "torch.Size" in line] == [
+        "input",
+        "flatten",
+        *(f"linear_relu_stack.{i}" for i in range(5)),
+        "softmax",
+        "argmax",
+    ]
+    assert "Linear(in_features=784, out_features=512, bias=True)" in lines[4]
+    assert sum("e^" in line for line in lines) == len(CLASSES)
+    assert lines[-1].endswith("Ankle boot.")
+
+
+def test_layers_json_says_what_predict_says(folder, capsys):
+    assert main(["predict", "--json", str(folder / "boot.png")]) == 0
+    confidences = json.loads(capsys.readouterr().out)["confidences"]
+    assert main(["layers", "--json", str(folder / "boot.png")]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["kind"] == "dataset"
+    assert about["steps"][2]["shape"] == "torch.Size([1, 512])"
+    terms = about["steps"][-2]["terms"]
+    assert {t["label"]: t["confidence"] for t in terms} == pytest.approx(confidences, abs=1e-5)
+
+
+def test_layers_of_what_is_no_picture(folder, capsys):
+    assert main(["layers", str(folder / "broken.png")]) == 1
+    assert capsys.readouterr().err.startswith("error: this is no picture")
