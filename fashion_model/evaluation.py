@@ -68,7 +68,8 @@ class Outcome:
 class SourceScore:
     """The scored pictures of a source, and its other things. None: there is nothing to measure.
 
-    accuracy: a picture without an answer counts as wrong. macro_accuracy: the mean over labels.
+    accuracy: a picture without an answer counts as wrong. macro_accuracy: the mean
+    over the sets of classes that pictures accept.
     ece, wrong, sure_and_wrong (the share of the wrong answers that are above SURE) and kinds (the
     share read as each kind) are of the answers alone. auroc: of the confidence, scored pictures
     against other things, where no answer is confidence 0.
@@ -185,14 +186,14 @@ def _score_source(source: str, outcomes: Sequence[Outcome]) -> SourceScore:
     other = [o for o in outcomes if o.role == "other"]
     answered = [o for o in scored if o.confidences]
     sure = [o.confidence > SURE for o in answered if not o.right]
-    by_label = _grouped(scored, _label).values()
+    by_classes = _grouped(scored, lambda o: o.picture.accept).values()
     bins = reliability([o.confidence for o in answered], [o.right for o in answered])
     kinds = Counter(o.kind for o in answered)
     return SourceScore(
         source=source,
         count=len(scored),
         accuracy=_mean([o.right for o in scored]),
-        macro_accuracy=_mean([_mean([o.right for o in group]) or 0.0 for group in by_label]),
+        macro_accuracy=_mean([_mean([o.right for o in group]) or 0.0 for group in by_classes]),
         ece=expected_calibration_error(bins),
         wrong=len(sure),
         sure_and_wrong=_mean(sure),

@@ -159,7 +159,7 @@ def test_a_folder_from_its_files_to_the_figures(folder, classifier, sheet):
     sure = {i: next(iter(classifier.predict(sheet[i][0]).values())) for i in range(10)}
     assert (home.source, home.count) == ("home", 4)
     assert home.accuracy == pytest.approx(2 / 4)  # of all pictures; the broken one is wrong
-    assert home.macro_accuracy == pytest.approx((2 / 3 + 0) / 2)  # of two labels
+    assert home.macro_accuracy == pytest.approx((1 + 1 + 0 + 0) / 4)  # of four sets of classes
     assert home.ece == pytest.approx(abs(sure[9] - 2 / 3))  # three answers, all in one bin
     assert (home.wrong, home.sure_and_wrong) == (1, float(sure[9] > 0.9))
     assert home.kinds == {"dataset": 1}
