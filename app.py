@@ -14,14 +14,13 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 import gradio as gr
 import torch
 from gradio.data_classes import FileData
-from PIL import Image
 
 import fashion_model
 from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
 from fashion_model.checkpoint import resolve
+from page.examples import EXAMPLES, chosen, gallery
 from page.payloads import (
     MAX_FILE_BYTES,
-    data_url,
     for_page,
     from_api,
     from_data_url,
@@ -29,10 +28,9 @@ from page.payloads import (
     told,
     undecoded,
 )
+from page.why import MAX_DRAWING_BYTES, explained, inside, maps
 
 HERE = Path(__file__).resolve().parent
-EXAMPLES = HERE / "tests" / "examples"
-MAX_DRAWING_BYTES = 1024 * 1024  # the page sends about 10,000
 MAX_PICTURES = 64  # in one call of /predict_many
 KEPT_SECONDS = 3600  # uploaded pictures are deleted after this
 
@@ -49,20 +47,6 @@ def load_all() -> dict[str, Classifier]:
     """Every network that has a checkpoint, the default one first; a broken one raises."""
     names = [name for name in NETWORKS if name != DEFAULT and resolve(name).exists()]
     return {name: fashion_model.load(name) for name in [DEFAULT, *names]}
-
-
-def gallery() -> str:
-    """The examples as buttons; small enough to travel inside the page."""
-    buttons = [
-        f'<button type="button" data-example="{path.stem}"><img alt="{path.stem}" '
-        f'src="{data_url(Image.open(path), format="PNG")}"></button>'
-        for path in sorted(EXAMPLES.glob("*.png"))
-    ]
-    return f'<div class="gallery" role="group" aria-label="Examples">{"".join(buttons)}</div>'
-
-
-def chosen(click: dict[str, Any]) -> str:
-    return {path.stem: str(path) for path in EXAMPLES.glob("*.png")}[click["example"]]
 
 
 def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
@@ -94,6 +78,14 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         except InputError as error:
             return {"error": told(error)}
 
+    def explain_answer(question: Any) -> dict[str, Any]:
+        """Asked by the page after an answer, which so never waits for this."""
+        return maps(classifier, question)
+
+    def look_inside(question: Any) -> dict[str, Any]:
+        """Asked by the page while its layers are unfolded."""
+        return inside(classifier, question)
+
     def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
         """Name the garment in a picture: all ten labels with confidences that sum to 1, most
         confident first. The picture is handle_file("shirt.png"), handle_file("https://...") or a
@@ -112,6 +104,17 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                 raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
             pictures = [from_api(image) for image in images]
             return classifier(network).predict_batch(pictures, kind=kind)
+        except InputError as error:
+            raise gr.Error(told(error), print_exception=False) from None
+
+    def explain(
+        image: FileData, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
+    ) -> dict[str, Any]:
+        """Why a picture gets its answer: each layer's module, shape and share of units that are
+        off, softmax written out, the 28x28 pixels that the network reads, and the 28x28 map of
+        those that speak for label (the most confident one if empty), 1 for the strongest."""
+        try:
+            return explained(classifier(network), from_api(image), kind, label)
         except InputError as error:
             raise gr.Error(told(error), print_exception=False) from None
 
@@ -163,7 +166,9 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                     html_template=asset("answer.html"),
                     js_on_load=asset("answer.js"),
                     apply_default_css=False,
+                    server_functions=[explain_answer, look_inside],
                     classes=list(CLASSES),
+                    network=DEFAULT,
                 )
                 # A value, for Gradio forgets the data of an event that waits for another one.
                 tap = gr.HTML(
@@ -189,7 +194,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw_tab.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload_tab.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
-        for endpoint in (predict, predict_many):
+        for endpoint in (predict, predict_many, explain):
             gr.api(endpoint, api_description=inspect.getdoc(endpoint))
     # api_open=False: /run/NAME would go past the queue's limits.
     return demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)

@@ -72,12 +72,13 @@ async function ask() {
   asked = wanted;
   sentAt = performance.now();
   const question = asked;
+  const asking = { image: picture(), network };
   let late;
   const patience = new Promise((_, reject) => { late = setTimeout(reject, PATIENCE_MS); });
   try {
-    const reply = await Promise.race([server.read_drawing({ image: picture(), network }), patience]);
+    const reply = await Promise.race([server.read_drawing(asking), patience]);
     if (!reply?.confidences && !reply?.error) throw reply;  // Gradio's client swallows a lost connection
-    if (question > forgotten) tell(reply);
+    if (question > forgotten) tell(reply, asking);
   } catch {
     if (question > forgotten) tell({ error: "The server did not answer. Check the connection, then draw on." });
   }
@@ -86,8 +87,8 @@ async function ask() {
   if (asked !== wanted) schedule();
 }
 
-const tell = (answer) =>
-  document.dispatchEvent(new CustomEvent("fashion:answer", { detail: { source: "draw", answer } }));
+const tell = (answer, asking) =>
+  document.dispatchEvent(new CustomEvent("fashion:answer", { detail: { source: "draw", answer, asking } }));
 
 function place(event) {
   const box = canvas.getBoundingClientRect();

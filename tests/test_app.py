@@ -93,6 +93,24 @@ def test_kind_reaches_the_network(client, tee):
     assert drawing != photo
 
 
+def test_a_script_asks_why(client, tee):
+    confidences = client.predict(handle_file(tee), kind="drawing", api_name="/predict")
+    why = client.predict(handle_file(tee), kind="drawing", label="Bag", api_name="/explain")
+    assert (why["label"], why["kind"]) == ("Bag", "drawing")
+    assert [len(row) for row in why["map"]] == [28] * 28
+    assert max(map(max, why["map"])) == 1
+    told = {term["label"]: term["exponential"] / term["total"] for term in why["softmax"]}
+    assert told == pytest.approx(confidences, abs=1e-5)
+    assert [step["shape"] for step in why["steps"]][:2] == [
+        "torch.Size([1, 1, 28, 28])",
+        "torch.Size([1, 784])",
+    ]
+    first = client.predict(handle_file(tee), kind="drawing", api_name="/explain")
+    assert first["label"] == next(iter(confidences))
+    with pytest.raises(AppError, match="no such label"):
+        client.predict(handle_file(tee), label="Hat", api_name="/explain")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"kind": "cartoon"}, "must be one of"), ({"network": "gpt"}, "no such network")],
@@ -164,6 +182,8 @@ def test_no_endpoint_opens_a_file_of_the_server(server, secret):
         assert kind == "error", (image, data)
         kind, data = serving.call(server, "predict_many", [image])
         assert kind == "error", (image, data)
+        kind, data = serving.call(server, "explain", image)
+        assert kind == "error", (image, data)
 
 
 def test_the_page_s_own_listeners_open_no_file_either(server, secret):
@@ -193,13 +213,19 @@ def test_the_page_s_own_listeners_open_no_file_either(server, secret):
         for component in config["components"]:
             for name in component["props"].get("server_fns") or []:
                 body = {
-                    "data": {"image": image, "network": "mlp"},
+                    "data": {
+                        "image": image,
+                        "network": "mlp",
+                        "kind": "auto",
+                        "labels": ["Bag"],
+                    },
                     "component_id": component["id"],
                     "fn_name": name,
                     "session_hash": "x",
                 }
                 _, text = serving.post(f"{server}/gradio_api/component_server", body)
-                assert "confidences" not in text, (image, text)
+                assert "error" in text, (name, image, text)
+                assert not any(word in text for word in ("confidences", "maps", "steps")), text
 
 
 def test_a_fifo_does_not_hang_the_server(server, tmp_path, tee):
@@ -223,7 +249,9 @@ def test_an_address_inside_the_network_is_not_fetched(server):
 def draw(server, data):
     """What the Draw tab's question gets."""
     config = json.load(urllib.request.urlopen(f"{server}/config"))
-    (component,) = [c for c in config["components"] if c["props"].get("server_fns")]
+    (component,) = [
+        c for c in config["components"] if "read_drawing" in (c["props"].get("server_fns") or [])
+    ]
     body = {
         "data": data,
         "component_id": component["id"],
@@ -282,7 +310,7 @@ def test_the_queue_cannot_be_passed_by(server, tee):
 
 def test_only_the_documented_endpoints_are_public(client):
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/predict", "/predict_many"}
+    assert set(described["named_endpoints"]) == {"/predict", "/predict_many", "/explain"}
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         assert endpoint["description"]

@@ -344,6 +344,34 @@ def test_a_tap_counts_while_another_answer_is_under_way(visit, photo):
     expect(page.page.locator(".seen img")).not_to_have_attribute("src", garment)
 
 
+def test_a_map_of_why_follows_the_answer_and_the_label_clicked(visit):
+    page = visit()
+    page.draw(TEE)
+    page.settle()
+    page.expect_answer()
+    why = page.page.locator(".why img").first
+    expect(why).to_be_visible()
+    expect(page.page.locator(".stale")).to_have_count(0)
+    assert why.evaluate("image => image.naturalWidth") > 100
+    first = why.get_attribute("src")
+    page.shoot("why")
+    page.button("Why Bag?").click()
+    expect(page.page.locator(".why b").first).to_have_text("Why Bag?")
+    expect(why).not_to_have_attribute("src", first)
+    page.shoot("why-bag")
+    page.page.locator(".inside summary").click()
+    expect(page.page.locator(".step")).to_have_count(9)
+    expect(page.page.locator(".step code").nth(2)).to_have_text("Flatten(start_dim=1, end_dim=-1)")
+    expect(page.page.locator(".sum tr")).to_have_count(3)
+    page.page.set_viewport_size({"width": 1280, "height": 1900})
+    page.shoot("inside")
+    page.page.set_viewport_size(PHONE)
+    page.shoot("inside-phone")
+    page.page.set_viewport_size(WIDE)
+    page.button("Clear").click()
+    expect(why).to_be_hidden()
+
+
 def test_each_tab_keeps_its_own_answer(visit, photo):
     page = visit()
     page.draw(TEE)
