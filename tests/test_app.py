@@ -94,8 +94,9 @@ def test_kind_reaches_the_network(client, tee):
 
 
 def test_a_script_asks_why(client, tee):
-    confidences = client.predict(handle_file(tee), kind="drawing", api_name="/predict")
-    why = client.predict(handle_file(tee), kind="drawing", label="Bag", api_name="/explain")
+    options = {"kind": "drawing", "network": "mlp"}
+    confidences = client.predict(handle_file(tee), **options, api_name="/predict")
+    why = client.predict(handle_file(tee), **options, label="Bag", api_name="/explain")
     assert (why["label"], why["kind"]) == ("Bag", "drawing")
     assert [len(row) for row in why["map"]] == [28] * 28
     assert max(map(max, why["map"])) == 1
@@ -105,7 +106,7 @@ def test_a_script_asks_why(client, tee):
         "torch.Size([1, 1, 28, 28])",
         "torch.Size([1, 784])",
     ]
-    first = client.predict(handle_file(tee), kind="drawing", api_name="/explain")
+    first = client.predict(handle_file(tee), **options, api_name="/explain")
     assert first["label"] == next(iter(confidences))
     with pytest.raises(AppError, match="no such label"):
         client.predict(handle_file(tee), label="Hat", api_name="/explain")

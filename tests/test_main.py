@@ -187,7 +187,7 @@ def test_the_finder_needs_real_pictures(made_up_data, capsys):
 
 
 def test_layers_prints_the_way_to_the_answer(folder, capsys):
-    assert main(["layers", str(folder / "boot.png")]) == 0
+    assert main(["layers", "--network", "mlp", str(folder / "boot.png")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if "torch.Size" in line] == [
         "input",
@@ -202,9 +202,10 @@ def test_layers_prints_the_way_to_the_answer(folder, capsys):
 
 
 def test_layers_json_says_what_predict_says(folder, capsys):
-    assert main(["predict", "--json", str(folder / "boot.png")]) == 0
+    options = ["--json", "--network", "mlp", str(folder / "boot.png")]
+    assert main(["predict", *options]) == 0
     confidences = json.loads(capsys.readouterr().out)["confidences"]
-    assert main(["layers", "--json", str(folder / "boot.png")]) == 0
+    assert main(["layers", *options]) == 0
     about = json.loads(capsys.readouterr().out)
     assert about["kind"] == "dataset"
     assert about["steps"][2]["shape"] == "torch.Size([1, 512])"
