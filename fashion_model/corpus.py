@@ -84,16 +84,22 @@ def as_read(items: Iterable[Item], find: Find) -> Pictures:
 
 
 def accepted(labelled: Sequence[Labelled]) -> Iterator[tuple[Labelled, tuple[int, ...]]]:
-    """labelled with the classes to train for; those that are no use are left out."""
+    """labelled with the classes to train for; those that are no use are left out.
+
+    A label that names one class stands, even for a cardigan that somebody called a long sleeve:
+    the pictures that users and evaluations bring are labelled by the same habits.
+    """
     with RELABELLED.open(newline="", encoding="utf-8") as file:
         seen = {row["path"]: row["accept"] for row in csv.DictReader(file)}
     for item in labelled:
-        usual = USUALLY.get(item.label, "|".join(CLASSES[i] for i in item.accept))
-        text = seen.get("/".join(item.path.parts[-4:]), usual)
-        if text == "skip" or text is None:
+        names = "|".join(CLASSES[i] for i in item.accept)
+        text = seen.get("/".join(item.path.parts[-4:]), USUALLY.get(item.label, names))
+        if text is None or text == "skip":
             continue
-        names = [] if text == "other" else [name for name in text.split("|") if name]
-        yield item, tuple(CLASSES.index(name) for name in names)
+        if len(item.accept) == 1 and text != "other":
+            text = names
+        classes = [] if text == "other" else [name for name in text.split("|") if name]
+        yield item, tuple(CLASSES.index(name) for name in classes)
 
 
 def real_photos(labelled: Sequence[Labelled], rng: np.random.Generator) -> Iterator[Item]:

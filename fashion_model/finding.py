@@ -86,7 +86,7 @@ def train_finder(
     Goes on after an interruption from the end of the last epoch.
     """
     out = Path(out) if out is not None else checkpoint.resolve("finder")
-    run = Run("finder", recipe, seed, device)
+    run = Run("finder", recipe, seed, device, f"{len(labelled)} pictures")
     state = out.with_suffix(".training")
     if state.exists():
         run.resume(state)

@@ -17,7 +17,7 @@ from fashion_model.errors import CheckpointError
 from fashion_model.images import Prepared, prepare
 from fashion_model.networks import CLASSES, NETWORKS
 
-DEFAULT = "mlp"
+DEFAULT = "cnn"
 LONGEST = 512  # pixels; more detail than that is lost in 28x28 anyway
 
 
@@ -140,7 +140,7 @@ def _sentence(confidences: dict[str, float], known: bool) -> str:
         )
     if p < 0.5 or p - q < 0.2:
         return f"Perhaps {first} ({p:.0%}), or else {second} ({q:.0%})."
-    return f"{first}, with {p:.0%} confidence."
+    return f"{first}, with {'over 99%' if p > 0.99 else f'{p:.0%}'} confidence."
 
 
 def _dimmed(picture: Image.Image, mask: torch.Tensor) -> Image.Image:

@@ -23,6 +23,11 @@ RECIPES = {
     "cnn": Recipe(epochs=10, extra=0.8, learning_rate=3e-3, erase_chance=0.25),
 }
 HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
+MAKERS = (
+    *("accessories.py", "corpus.py", "decoding.py", "doodling.py", "drawings.py", "images.py"),
+    *("photos.py", "relabelled.csv", "sketching.py", "snapshots.py", "strokes.py"),
+    *("synthesis.py", "wearer.py"),
+)
 ORIGINS = [
     "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)",
     "made up from it: photos of garments laid down or worn, and line drawings",
@@ -124,6 +129,8 @@ def _extra(
     digest = hashlib.sha256(f"{seed} {len(images)} {[item.path.name for item in learn]}".encode())
     for key, weights in sorted(finder.state_dict().items()):
         digest.update(key.encode() + weights.numpy().tobytes())
+    for file in MAKERS:  # other code makes other pictures
+        digest.update(Path(__file__).with_name(file).read_bytes())
     parts = []
     for source in corpus.SOURCES:
         path = data.DOWNLOADS / f"{source}-{digest.hexdigest()[:12]}.safetensors"

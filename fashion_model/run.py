@@ -43,7 +43,10 @@ class Recipe:
 
 
 class Run:
-    """A training of one of ARCHITECTURES. epoch and steps count what is done."""
+    """A training of one of ARCHITECTURES. epoch and steps count what is done.
+
+    pictures says in words what it trains on: a run is only taken up with the same.
+    """
 
     def __init__(
         self,
@@ -51,10 +54,12 @@ class Run:
         recipe: Recipe,
         seed: int = 0,
         device: torch.device | str | None = None,
+        pictures: str = "",
     ) -> None:
         torch.manual_seed(seed)
         self.device = checkpoint.detect_device() if device is None else torch.device(device)
         self.architecture, self.recipe, self.seed = architecture, recipe, seed
+        self.pictures = pictures
         self.twin = with_batch_norm(ARCHITECTURES[architecture]()).to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -152,4 +157,4 @@ class Run:
         self.epoch, self.steps, self.seconds = state["progress"]
 
     def _name(self) -> list[str]:
-        return [self.architecture, json.dumps(asdict(self.recipe)), str(self.seed)]
+        return [self.architecture, json.dumps(asdict(self.recipe)), str(self.seed), self.pictures]

@@ -96,12 +96,12 @@ def train(
     once, after that. card's entries are added to the checkpoint's.
     """
     out = Path(out) if out is not None else checkpoint.resolve(network)
-    run = Run(network, recipe, seed, device)
+    every = clean if extra is None else Pictures.concatenate([clean, extra])
+    others = len(every) - len(clean)
+    run = Run(network, recipe, seed, device, f"{len(clean)} and {others} pictures")
     state = out.with_suffix(".training")
     if state.exists():
         run.resume(state)
-    every = clean if extra is None else Pictures.concatenate([clean, extra])
-    others = len(every) - len(clean)
     drawn = min(others, round(recipe.extra * len(clean)))
     steps = -(-(len(clean) + drawn) // recipe.batch)
     pixels, accept = every.pixels.to(run.device), every.accept.to(run.device)
