@@ -141,8 +141,8 @@ def test_wrong_command_lines_end_with_status_2(arguments, capsys):
 
 def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, capsys):
     out = tmp_path / "mlp.safetensors"
-    arguments = ["train", "--data", str(made_up_data), "--epochs", "1", "--out", str(out)]
-    assert main([*arguments, "--device", "cpu", "--seed", "3"]) == 0
+    arguments = ["train", "--network", "mlp", "--data", str(made_up_data), "--out", str(out)]
+    assert main([*arguments, "--epochs", "1", "--device", "cpu", "--seed", "3"]) == 0
     _, card = checkpoint.load(out, device="cpu")
     scores = card["accuracy"]
     printed = [f"{name} accuracy {scores[name]:.2%}" for name in ("test", "validation")]
