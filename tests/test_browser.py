@@ -118,11 +118,16 @@ class Page:
         ).to_be_visible()
         expect(self.page.locator(".seen img")).to_be_visible()
         # In one step: a locator finds the rows first and reads them later, when they have moved.
-        shares = self.page.evaluate(
-            "[...document.querySelectorAll('.bars .share')].map((share) => share.innerText)"
-        )
+        # And again while they are on their way from one answer to the next.
+        for _ in range(20):
+            shares = self.page.evaluate(
+                "[...document.querySelectorAll('.bars .share')].map((share) => share.innerText)"
+            )
+            numbers = [0.5 if "<" in share else float(share.strip(">\u2009%")) for share in shares]
+            if numbers == sorted(numbers, reverse=True) and 90 <= sum(numbers) <= 110:
+                break
+            self.page.wait_for_timeout(100)
         assert len(shares) == LABELS
-        numbers = [0.5 if "<" in share else float(share.strip(">\u2009%")) for share in shares]
         assert numbers == sorted(numbers, reverse=True)
         assert 90 <= sum(numbers) <= 110
 
