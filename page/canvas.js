@@ -10,7 +10,7 @@ const button = (name) => element.querySelector(`[data-do=${name}]`);
 let strokes = [];           // {pen, width, points: [[x, y], ...]}, or {wipe: true} where Clear was pressed
 let current = null, pointer = null, tool = { pen: "pen", width: 14 };
 let network = props.network;
-let wanted = 0, asked = 0, forgotten = 0, sentAt = 0, busy = false, timer = 0, frame = 0;
+let wanted = 0, asked = 0, forgotten = 0, sentAt = 0, busy = false, failures = 0, timer = 0, frame = 0;
 
 const sinceWipe = () => strokes.slice(strokes.findLastIndex((stroke) => stroke.wipe) + 1);
 const blank = () => !sinceWipe().some((stroke) => stroke.pen === "pen");
@@ -78,9 +78,12 @@ async function ask() {
   try {
     const reply = await Promise.race([server.read_drawing(asking), patience]);
     if (!reply?.confidences && !reply?.error) throw reply;  // Gradio's client swallows a lost connection
+    failures = 0;
     if (question > forgotten) tell(reply, asking);
   } catch {
-    if (question > forgotten) tell({ error: "The server did not answer. Check the connection, then draw on." });
+    failures += 1;
+    if (failures === 1 && question > forgotten) asked = question - 1;  // ask once more
+    else if (question > forgotten) tell({ error: "The server did not answer. Check the connection, then draw on." });
   }
   clearTimeout(late);
   busy = false;
