@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fashion_model import accessories, strokes
+from fashion_model import accessories, strokes, things
 from fashion_model.strokes import Rng, Strokes, arc
 from fashion_model.synthesis import Array
 
@@ -24,7 +24,9 @@ def doodle(rng: Rng, label: int) -> Image.Image:
 
 
 def nonsense(rng: Rng) -> Image.Image:
-    """A drawing like doodle's of no garment: lines, loops, polygons, and strokes out of place."""
+    """A drawing like doodle's of no garment: a thing, or lines, loops and strokes out of place."""
+    if rng.random() < 0.6:
+        return _drawn(rng, things.thing(rng))
     parts: Strokes = []
     for _ in range(int(rng.integers(1, 6))):
         x, y = rng.uniform(-0.7, 0.7, 2)

@@ -26,7 +26,7 @@ HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training se
 MAKERS = (
     *("accessories.py", "corpus.py", "decoding.py", "doodling.py", "drawings.py", "images.py"),
     *("photos.py", "relabelled.csv", "sketching.py", "snapshots.py", "strokes.py"),
-    *("synthesis.py", "wearer.py"),
+    *("synthesis.py", "things.py", "wearer.py"),
 )
 ORIGINS = [
     "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)",

@@ -23,7 +23,9 @@ from fashion_model.networks import ARCHITECTURES
 class Recipe:
     """How a network is trained, with AdamW and a weight average that is what gets saved.
 
-    learning_rate rises for warmup (a share of all steps), then falls in a line to zero. extra is
+    learning_rate rises for warmup (a share of all steps), then falls in a line to zero; where
+    muon is not zero, it is the learning rate of all weight matrices and filters but the last,
+    which Muon then trains (Jordan 2024, https://kellerjordan.github.io/posts/muon/). extra is
     how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
     smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
     others move by whole pixels, which blurs nothing), shift the pixels that they move by.
@@ -32,6 +34,7 @@ class Recipe:
     epochs: int
     batch: int = 256
     learning_rate: float = 2e-3
+    muon: float = 0.0
     weight_decay: float = 0.05
     warmup: float = 0.1
     ema: float = 0.999
@@ -60,18 +63,33 @@ class Run:
         self.device = checkpoint.detect_device() if device is None else torch.device(device)
         self.architecture, self.recipe, self.seed = architecture, recipe, seed
         self.pictures = pictures
-        self.twin = with_batch_norm(ARCHITECTURES[architecture]()).to(self.device)
+        twin = with_batch_norm(ARCHITECTURES[architecture]()).to(self.device)
+        # on a CPU, convolutions and batch norm are a sixth faster in this layout
+        self.twin = twin.to(memory_format=torch.channels_last)
         self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
         self.generator = torch.Generator(self.device).manual_seed(seed)
         weights = [p for p in self.twin.parameters() if p.ndim > 1]
         rest = [p for p in self.twin.parameters() if p.ndim <= 1]
+        by_muon = weights[:-1] if recipe.muon else []
         groups: list[dict[str, Any]] = [
-            {"params": weights},
+            {"params": weights[len(by_muon) :]},
             {"params": rest, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        rate, decay = recipe.learning_rate, recipe.weight_decay
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
+        ]
+        self.matrices = [(p, _as_matrix(p.detach())) for p in by_muon]
+        if by_muon:
+            self.optimizers.append(
+                torch.optim.Muon(
+                    [matrix for _, matrix in self.matrices],
+                    lr=recipe.muon,
+                    weight_decay=decay,
+                    momentum=0.9,
+                )
+            )
+        self.rates = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         self.epoch, self.steps, self.seconds = 0, 0, 0.0
 
     def step(self, loss_of: Callable[[nn.Module], torch.Tensor], last: int) -> float:
@@ -79,13 +97,17 @@ class Run:
         started = time.perf_counter()
         rise = max(1, round(self.recipe.warmup * last))
         share = min((self.steps + 1) / rise, (last - self.steps) / max(1, last - rise))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * share
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * share
         self.twin.train()
         loss = loss_of(self.twin)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.twin.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
+        for weight, matrix in self.matrices:
+            matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.steps += 1
         # the average warms up with the run, so that a short run is not mostly its first weights
         decay = min(self.recipe.ema, self.steps / (self.steps + 10))
@@ -123,7 +145,7 @@ class Run:
             "run": self._name(),
             "twin": self.twin.state_dict(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
             "progress": [self.epoch, self.steps, self.seconds],
         }
@@ -152,9 +174,18 @@ class Run:
             )
         self.twin.load_state_dict(state["twin"])
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         self.generator.set_state(state["generator"].cpu())
         self.epoch, self.steps, self.seconds = state["progress"]
 
     def _name(self) -> list[str]:
         return [self.architecture, json.dumps(asdict(self.recipe)), str(self.seed), self.pictures]
+
+
+def _as_matrix(weight: torch.Tensor) -> torch.Tensor:
+    """A view of weight (out, in) or, laid out as channels_last, (out, in, h, w) as a matrix.
+
+    What the optimiser makes of it does not depend on the order of its columns.
+    """
+    return weight if weight.ndim == 2 else weight.permute(0, 2, 3, 1).flatten(1)

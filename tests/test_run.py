@@ -24,7 +24,7 @@ def test_the_learning_rate_rises_then_falls_to_zero():
     rates = []
     for _ in range(10):
         run.step(loss_of, last=10)
-        (rate,) = {group["lr"] for group in run.optimizer.param_groups}
+        (rate,) = {group["lr"] for group in run.optimizers[0].param_groups}
         rates.append(rate / RECIPE.learning_rate)
     assert rates == pytest.approx([1 / 2, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
 
@@ -40,12 +40,29 @@ def test_steps_reduce_the_loss_they_report():
 
 def test_weight_decay_is_for_weights_alone():
     run = Run("mlp", RECIPE, device="cpu")
-    decayed, others = run.optimizer.param_groups
+    decayed, others = run.optimizers[0].param_groups
     assert [p.ndim for p in decayed["params"]] == [2, 2, 2]
     assert {p.ndim for p in others["params"]} == {1}
     assert (decayed["weight_decay"], others["weight_decay"]) == (RECIPE.weight_decay, 0.0)
     count = len(decayed["params"]) + len(others["params"])
     assert count == len(list(with_batch_norm(NeuralNetwork()).parameters()))
+
+
+def test_muon_trains_all_matrices_but_the_last():
+    """Its step is about as long as its learning rate, whatever the gradient's scale."""
+    recipe = dataclasses.replace(RECIPE, muon=0.02, warmup=0.0, weight_decay=0.0)
+    run = Run("cnn", recipe, device="cpu")
+    weights = [p for p in run.twin.parameters() if p.ndim > 1]
+    assert [id(p) for p, _ in run.matrices] == [id(p) for p in weights[:-1]]
+    before = [p.detach().clone() for p in weights]
+    x = torch.linspace(0, 9, 4 * 784).view(4, 1, 28, 28).sin()
+    run.step(lambda network: F.cross_entropy(network(x), torch.arange(4)), last=1000)
+    for weight, old in zip(weights[:-1], before[:-1], strict=True):
+        moved = (weight.detach() - old).flatten(1)
+        rows, columns = moved.shape
+        values = torch.linalg.svdvals(moved) / (0.02 * max(1, rows / columns) ** 0.5)
+        assert 0.7 < values[0] < 1.3
+    assert not torch.equal(weights[-1], before[-1])
 
 
 def test_the_average_by_hand():
@@ -63,18 +80,20 @@ def test_the_average_by_hand():
     assert not torch.equal(saved, run.twin.state_dict()[key])
 
 
-def test_a_run_that_is_saved_and_resumed_goes_on_alike(tmp_path):
-    whole = Run("mlp", RECIPE, seed=3, device="cpu")
+@pytest.mark.parametrize("muon", [0.0, 0.02])
+def test_a_run_that_is_saved_and_resumed_goes_on_alike(tmp_path, muon):
+    recipe = dataclasses.replace(RECIPE, muon=muon)
+    whole = Run("mlp", recipe, seed=3, device="cpu")
     for _ in range(4):
         whole.step(loss_of, last=4)
     numbers = torch.rand(3, generator=whole.generator)
-    first = Run("mlp", RECIPE, seed=3, device="cpu")
+    first = Run("mlp", recipe, seed=3, device="cpu")
     for _ in range(2):
         first.step(loss_of, last=4)
     first.epoch = 1
     first.save(tmp_path / "state")
     assert [file.name for file in tmp_path.iterdir()] == ["state"]
-    second = Run("mlp", RECIPE, seed=3, device="cpu")
+    second = Run("mlp", recipe, seed=3, device="cpu")
     torch.rand(1, generator=second.generator)  # what the state undoes
     second.resume(tmp_path / "state")
     assert (second.epoch, second.steps, second.seconds) == (1, 2, first.seconds)
