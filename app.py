@@ -18,7 +18,9 @@ from gradio.data_classes import FileData
 import fashion_model
 from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
 from fashion_model.checkpoint import resolve
+from fashion_model.images import KINDS
 from page.examples import EXAMPLES, chosen, gallery
+from page.more import Panels, functions
 from page.payloads import (
     MAX_FILE_BYTES,
     for_page,
@@ -28,15 +30,14 @@ from page.payloads import (
     told,
     undecoded,
 )
-from page.why import MAX_DRAWING_BYTES, explained, inside, maps
+from page.why import MAX_DRAWING_BYTES
+from page.words import script, text, translations
 
 HERE = Path(__file__).resolve().parent
 MAX_PICTURES = 64  # in one call of /predict_many
 KEPT_SECONDS = 3600  # uploaded pictures are deleted after this
 
 Kind = Literal["auto", "drawing", "photo"]
-KINDS = [("Auto", "auto"), ("Drawing", "drawing"), ("Photo", "photo")]
-NAMES = {"mlp": "Linear layers", "cnn": "Convolutions"}
 
 
 def asset(name: str) -> str:
@@ -78,14 +79,6 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         except InputError as error:
             return {"error": told(error)}
 
-    def explain_answer(question: Any) -> dict[str, Any]:
-        """Asked by the page after an answer, which so never waits for this."""
-        return maps(classifier, question)
-
-    def look_inside(question: Any) -> dict[str, Any]:
-        """Asked by the page while its layers are unfolded."""
-        return inside(classifier, question)
-
     def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
         """Name the garment in a picture: all ten labels with confidences that sum to 1, most
         confident first. The picture is handle_file("shirt.png"), handle_file("https://...") or a
@@ -107,26 +100,21 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         except InputError as error:
             raise gr.Error(told(error), print_exception=False) from None
 
-    def explain(
-        image: FileData, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
-    ) -> dict[str, Any]:
-        """Why a picture gets its answer: each layer's module, shape and share of units that are
-        off, softmax written out, the 28x28 pixels that the network reads, and the 28x28 map of
-        those that speak for label (the most confident one if empty), 1 for the strongest."""
-        try:
-            return explained(classifier(network), from_api(image), kind, label)
-        except InputError as error:
-            raise gr.Error(told(error), print_exception=False) from None
-
+    panels = Panels(classifiers, classifier)
     with gr.Blocks(
-        title="What garment is this?",
+        title=text("title"),
         analytics_enabled=False,
         delete_cache=(600, KEPT_SECONDS),
     ) as demo:
-        gr.HTML(asset("header.html"), elem_id="top", apply_default_css=False)
+        gr.HTML(
+            html_template=asset("header.html"),
+            js_on_load="window.fashion.fill(element)",
+            elem_id="top",
+            apply_default_css=False,
+        )
         with gr.Row(elem_id="stage"):
             with gr.Column(elem_id="question"), gr.Tabs():
-                with gr.Tab("Draw") as draw_tab:
+                with gr.Tab(text("tab.draw")) as draw_tab:
                     gr.HTML(
                         html_template=asset("canvas.html"),
                         js_on_load=asset("canvas.js"),
@@ -135,20 +123,25 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                         network=DEFAULT,
                         starters=json.loads(asset("starters.json")),
                     )
-                with gr.Tab("Upload") as upload_tab:
+                with gr.Tab(text("tab.upload")) as upload_tab:
                     picture = undecoded(
                         gr.Image(
                             sources=["upload", "clipboard", "webcam"],
                             type="filepath",
                             image_mode=None,
-                            label="Picture",
+                            label=text("picture"),
                             show_label=False,
                             buttons=[],
                             height=400,
                             elem_id="picture",
                         )
                     )
-                    kind = gr.Radio(KINDS, value="auto", label="Read as", elem_id="kind")
+                    kind = gr.Radio(
+                        [(text(f"kind.{name}"), name) for name in KINDS],
+                        value="auto",
+                        label=text("kind"),
+                        elem_id="kind",
+                    )
                     examples = gr.HTML(
                         html_template=gallery(),
                         js_on_load=asset("examples.js"),
@@ -156,9 +149,9 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                     )
             with gr.Column(elem_id="result"):
                 network = gr.Radio(
-                    [(NAMES.get(name, name), name) for name in classifiers],
+                    [(text(f"network.{name}"), name) for name in classifiers],
                     value=DEFAULT,
-                    label="Network",
+                    label=text("network"),
                     visible=len(classifiers) > 1,
                     elem_id="network",
                 )
@@ -166,7 +159,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                     html_template=asset("answer.html"),
                     js_on_load=asset("answer.js"),
                     apply_default_css=False,
-                    server_functions=[explain_answer, look_inside],
+                    server_functions=functions(panels.ask_maps),
                     classes=list(CLASSES),
                     network=DEFAULT,
                 )
@@ -177,6 +170,16 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
                     "(event) => { props.value = event.detail; })",
                     visible="hidden",
                 )
+        gr.HTML(
+            html_template=asset("more.html"),
+            js_on_load=asset("panels.js") + asset("card.js") + asset("more.js"),
+            apply_default_css=False,
+            server_functions=functions(
+                panels.ask_inside, panels.ask_similar, panels.ask_compare, panels.ask_card
+            ),
+            network=DEFAULT,
+            elem_id="more",
+        )
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         reading = gr.on(
             [picture.change, kind.change, network.change, tap.change],
@@ -194,7 +197,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw_tab.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload_tab.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
-        for endpoint in (predict, predict_many, explain):
+        for endpoint in (predict, predict_many, *panels.endpoints()):
             gr.api(endpoint, api_description=inspect.getdoc(endpoint))
     # api_open=False: /run/NAME would go past the queue's limits.
     return demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
@@ -210,7 +213,8 @@ def launch(demo: gr.Blocks, **options: Any) -> Any:
     return demo.launch(
         theme=gr.themes.Base(font=font, font_mono=mono),
         css_paths=HERE / "page" / "style.css",
-        head=asset("head.html"),
+        head=asset("head.html") + script(asset("words.js")),
+        i18n=translations(),
         favicon_path=HERE / "page" / "favicon.svg",
         allowed_paths=[str(EXAMPLES)],
         footer_links=["api"],

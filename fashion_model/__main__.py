@@ -57,7 +57,7 @@ def evaluate(options: argparse.Namespace) -> int:
     """Score a network on the test images of Fashion-MNIST, or on a folder of labelled pictures."""
     from dataclasses import asdict
 
-    from fashion_model import contact_sheet, data, evaluation, report
+    from fashion_model import contact_sheet, data, evaluation, report, results
 
     if options.images is None and (options.sheet or options.fold):
         options.wrong("--sheet and --fold are about a folder: name it with --images")
@@ -87,6 +87,8 @@ def evaluate(options: argparse.Namespace) -> int:
         about |= {"images": asdict(folder)}
         if options.sheet:
             contact_sheet.draw_sheet(classifier, outcomes, options.sheet, options.most)
+    if options.save:
+        results.keep(options.network, classifier.network, about)
     print(json.dumps(about) if options.json else text)
     return 0
 
@@ -179,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("--sheet", type=_png, metavar="FILE", help="draw pictures, failures first")
     add.add_argument("--most", type=_count, default=60, help="so many on the sheet (60)")
+    add.add_argument("--save", action="store_true", help="keep it as NETWORK.results.json")
     add.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     add.set_defaults(command=evaluate, wrong=add.error)
 

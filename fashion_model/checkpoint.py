@@ -1,5 +1,6 @@
 """Weights on disk: one safetensors file that describes itself, and the device to run it on."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -44,6 +45,15 @@ def save(path: str | Path, network: nn.Module, card: dict[str, Any]) -> None:
     save_file(tensors, part, metadata={CARD_KEY: text})
     part.chmod(0o644)  # safetensors leaves it readable for its owner alone
     os.replace(part, path)
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256 over the names, types, shapes and bytes of network's weights."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        found.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def resolve(name: str | Path) -> Path:

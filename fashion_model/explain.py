@@ -47,7 +47,7 @@ class Step:
     name: the module's name in the network, or "input", "softmax" or "argmax". title: what people
     call it. module: its own repr, "" for the input. activations: what came out, float32, of the
     shape that shape spells out. off: the share of units that are 0, of a ReLU; else None.
-    sentence: what happened, for a newcomer. terms: the arithmetic of softmax, most confident
+    sentence: what happened, for a newcomer, a str. terms: the arithmetic of softmax, most confident
     first; else empty.
     """
 
@@ -57,7 +57,7 @@ class Step:
     shape: str
     activations: np.ndarray
     off: float | None
-    sentence: str
+    sentence: wording.Said
     terms: tuple[Term, ...] = ()
 
 
@@ -84,8 +84,8 @@ def layers(network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0) -
     """
     x = _checked(network, pixels)
     wanted = network(x)
-    steps = [_step("input", "Input", "", x, wording.INPUT)]
-    for name, module in _chain(network):
+    steps = [_step("input", "Input", "", x, wording.say("input"))]
+    for name, module in chain(network):
         before, x = x, module(x)
         last = x.shape == wanted.shape
         said = wording.sentence(module, before, x, last)
@@ -99,7 +99,7 @@ def layers(network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0) -
     terms = arithmetic(wanted[0], temperature)
     said = wording.softmax(temperature)
     steps.append(_step("softmax", "Softmax", repr(softmax), x, said, terms=terms))
-    said = f"The answer is the class with the highest confidence: {terms[0].label}."
+    said = wording.say("argmax", label=terms[0].label)
     return [*steps, _step("argmax", "Argmax", "argmax(1)", x.argmax(1), said)]
 
 
@@ -123,10 +123,10 @@ def templates(network: nn.Module, pixels: torch.Tensor, count: int = 8) -> list[
     strongest before the maps first shrink.
     """
     steps = {step.name: step.activations[0] for step in layers(network, pixels)}
-    chain = [(name, module) for name, module in _chain(network)]
+    modules = list(chain(network))
     fired = [
         (steps[name], before)
-        for (_, before), (name, module) in pairwise(chain)
+        for (_, before), (name, module) in pairwise(modules)
         if isinstance(module, nn.ReLU)
     ]
     first, layer = fired[0]
@@ -218,11 +218,11 @@ def _squarest(count: int) -> int:
     return next(rows for rows in range(math.isqrt(count), 0, -1) if count % rows == 0)
 
 
-def _chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """The modules that compute, in order, with their names in network."""
     for name, child in network.named_children():
         if isinstance(child, nn.Sequential):
-            yield from _chain(child, f"{prefix}{name}.")
+            yield from chain(child, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
 
@@ -238,7 +238,7 @@ def _step(
     title: str,
     module: str,
     x: torch.Tensor,
-    sentence: str,
+    sentence: wording.Said,
     off: float | None = None,
     terms: tuple[Term, ...] = (),
 ) -> Step:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from fashion_model import checkpoint
+from fashion_model import checkpoint, wording
 from fashion_model.decoding import Source, decode
 from fashion_model.errors import CheckpointError
 from fashion_model.images import Prepared, prepare
@@ -27,14 +27,14 @@ class Answer:
 
     confidences: all ten labels, most confident first, summing to 1. kind: "drawing", "photo" or
     "dataset", how the picture was read. known: False where it looks like nothing the network
-    knows. sentence: the answer in words. seen: the 28x28 "L" picture that the network read.
+    knows. sentence: the answer in words, a str. seen: the 28x28 "L" picture that the network read.
     cutout: a photo, "RGB", with all that was cut away dimmed; None for other kinds.
     """
 
     confidences: dict[str, float]
     kind: str
     known: bool
-    sentence: str
+    sentence: wording.Said
     seen: Image.Image
     cutout: Image.Image | None
     prepared: Prepared
@@ -73,14 +73,14 @@ class Classifier:
         point: (x, y) in shares of width and height, a place on the garment of a photo.
         """
         picture, prepared = self.prepare(image, kind, point)
-        confidences = _sorted(self.probabilities([prepared])[0])
+        confidences = self.rank(prepared)
         known = self._known(confidences, prepared.kind)
         pixels = (prepared.pixels[0, 0] * 255).round().byte().numpy()
         return Answer(
             confidences=confidences,
             kind=prepared.kind,
             known=known,
-            sentence=_sentence(confidences, known),
+            sentence=wording.answer(confidences, known),
             seen=Image.fromarray(pixels),
             cutout=None if prepared.mask is None else _dimmed(picture, prepared.mask),
             prepared=prepared,
@@ -92,6 +92,10 @@ class Classifier:
         """The decoded picture and what the network reads of it."""
         picture = decode(image, longest=LONGEST)
         return picture, prepare(picture, self._find, kind, point)
+
+    def rank(self, prepared: Prepared) -> dict[str, float]:
+        """All ten labels with their confidences, most confident first, of what prepare made."""
+        return _sorted(self.probabilities([prepared])[0])
 
     @torch.inference_mode()
     def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
@@ -129,18 +133,6 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
 def _sorted(probabilities: torch.Tensor) -> dict[str, float]:
     values, order = probabilities.double().div(probabilities.double().sum()).sort(descending=True)
     return {CLASSES[i]: v for i, v in zip(order.tolist(), values.tolist(), strict=True)}
-
-
-def _sentence(confidences: dict[str, float], known: bool) -> str:
-    (first, p), (second, q) = list(confidences.items())[:2]
-    if not known:
-        return (
-            f"This looks like nothing the network knows. The closest of its ten classes is "
-            f"{first}, with only {p:.0%}."
-        )
-    if p < 0.5 or p - q < 0.2:
-        return f"Perhaps {first} ({p:.0%}), or else {second} ({q:.0%})."
-    return f"{first}, with {'over 99%' if p > 0.99 else f'{p:.0%}'} confidence."
 
 
 def _dimmed(picture: Image.Image, mask: torch.Tensor) -> Image.Image:

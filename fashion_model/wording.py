@@ -1,63 +1,105 @@
-"""What a step of a network does, in a sentence or two for somebody who has never seen one."""
+"""What a network and its steps have to say, in sentences for somebody who has never seen one."""
+
+from typing import Any
 
 import torch
 from torch import nn
 
-INPUT = "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 (white)."
+ENGLISH = {
+    "input": "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 "
+    "(white).",
+    "flatten": "The numbers are laid end to end, as one list of {count}. None changes.",
+    "logits": "One number for each class, its logit: a weighted sum of the {inputs} numbers before "
+    "it. The higher, the more the network leans to that class.",
+    "linear": "Each of {outputs} units multiplies the {inputs} numbers with weights of its own and "
+    "adds them up. Training has found these weights: {learned} numbers, with one to start from "
+    "(the bias) for each unit.",
+    "relu": "What is below 0 becomes 0: {off} of the units are off. Without this bend, all layers "
+    "together could do no more than one.",
+    "unshuffle": "Each {side}x{side} square of pixels becomes one place with {square} numbers. "
+    "None changes, and the layers to come have fewer places to visit.",
+    "convolution": "Each of {outputs} filters slides over the {inputs} maps, and notes how well "
+    "each {size} spot fits its pattern. Training has found these patterns: {learned} numbers.",
+    "strided": "Each of {outputs} filters slides over the {inputs} maps in steps of {step}, so "
+    "that the maps shrink, and notes how well each {size} spot fits its pattern. Training has "
+    "found these patterns: {learned} numbers.",
+    "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
+    "the picture. That makes {outputs} numbers.",
+    "other": "{inputs} numbers become {outputs}.",
+    "softmax": "e to the power of each logit, divided by the sum of all ten: ten confidences that "
+    "add up to 1.",
+    "tempered": "Each logit is divided by {temperature}, the temperature; then e to that power is "
+    "divided by the sum of all ten: ten confidences that add up to 1. The temperature was set "
+    "after training, on pictures held out, so that of the answers given with 80 % confidence "
+    "about 80 % are right.",
+    "argmax": "The answer is the class with the highest confidence: {label}.",
+    "unknown": "This looks like nothing the network knows. The closest of its ten classes is "
+    "{first}, with only {p}.",
+    "perhaps": "Perhaps {first} ({p}), or else {second} ({q}).",
+    "over 99": "{first}, with over 99% confidence.",
+    "sure": "{first}, with {p} confidence.",
+}
 
 
-def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last: bool) -> str:
+class Said(str):
+    """A sentence in English; key of ENGLISH and values are what other languages make it from."""
+
+    key: str
+    values: dict[str, str]
+
+    def __deepcopy__(self, memo: Any) -> "Said":
+        return self
+
+
+def say(key: str, **values: str | int) -> Said:
+    """The sentence key with values filled in; whole numbers get their thousands separated."""
+    texts = {k: f"{v:,}" if isinstance(v, int) else v for k, v in values.items()}
+    said = Said(ENGLISH[key].format(**texts))
+    said.key, said.values = key, texts
+    return said
+
+
+def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last: bool) -> Said:
     """What module did to before to make after; last where these are the logits."""
     learned = sum(parameter.numel() for parameter in module.parameters())
     if isinstance(module, nn.Flatten):
-        return f"The numbers are laid end to end, as one list of {after.numel()}. None changes."
+        return say("flatten", count=str(after.numel()))
     if isinstance(module, nn.Linear) and last:
-        return (
-            f"One number for each class, its logit: a weighted sum of the {before.shape[-1]} "
-            f"numbers before it. The higher, the more the network leans to that class."
-        )
+        return say("logits", inputs=str(before.shape[-1]))
     if isinstance(module, nn.Linear):
-        return (
-            f"Each of {after.shape[-1]} units multiplies the {before.shape[-1]} numbers with "
-            f"weights of its own and adds them up. Training has found these weights: {learned:,} "
-            f"numbers, with one to start from (the bias) for each unit."
-        )
+        units = {"outputs": str(after.shape[-1]), "inputs": str(before.shape[-1])}
+        return say("linear", **units, learned=learned)
     if isinstance(module, nn.ReLU):
-        return (
-            f"What is below 0 becomes 0: {off(after):.0%} of the units are off. Without this bend, "
-            f"all layers together could do no more than one."
-        )
+        return say("relu", off=f"{off(after):.0%}")
     if isinstance(module, nn.PixelUnshuffle):
         side = module.downscale_factor
-        return (
-            f"Each {side}x{side} square of pixels becomes one place with {side * side} numbers. "
-            f"None changes, and the layers to come have fewer places to visit."
-        )
+        return say("unshuffle", side=side, square=side * side)
     if isinstance(module, nn.Conv2d):
         step, (height, width) = module.stride[0], module.kernel_size
-        stride = "" if step == 1 else f" in steps of {step}, so that the maps shrink"
-        return (
-            f"Each of {module.out_channels} filters slides over the {module.in_channels} maps"
-            f"{stride}, and notes how well each {height}x{width} spot fits its pattern. Training "
-            f"has found these patterns: {learned:,} numbers."
-        )
+        key = "convolution" if step == 1 else "strided"
+        maps = {"outputs": module.out_channels, "inputs": module.in_channels}
+        return say(key, **maps, step=step, size=f"{height}x{width}", learned=learned)
     if isinstance(module, nn.AdaptiveMaxPool2d):
-        return (
-            f"Of each map only the largest number stays: how clearly its pattern shows anywhere "
-            f"in the picture. That makes {after.numel()} numbers."
-        )
-    return f"{before.numel()} numbers become {after.numel()}."
+        return say("pool", outputs=str(after.numel()))
+    return say("other", inputs=str(before.numel()), outputs=str(after.numel()))
 
 
-def softmax(temperature: float) -> str:
-    share = "divided by the sum of all ten: ten confidences that add up to 1."
+def softmax(temperature: float) -> Said:
     if temperature == 1:
-        return f"e to the power of each logit, {share}"
-    return (
-        f"Each logit is divided by {temperature:.4g}, the temperature; then e to that power is "
-        f"{share} The temperature was set after training, on pictures held out, so that of the "
-        f"answers given with 80 % confidence about 80 % are right."
-    )
+        return say("softmax")
+    return say("tempered", temperature=f"{temperature:.4g}")
+
+
+def answer(confidences: dict[str, float], known: bool) -> Said:
+    """The answer in words; confidences most confident first, known as Answer has it."""
+    (first, p), (second, q) = list(confidences.items())[:2]
+    if not known:
+        return say("unknown", first=first, p=f"{p:.0%}")
+    if p < 0.5 or p - q < 0.2:
+        return say("perhaps", first=first, p=f"{p:.0%}", second=second, q=f"{q:.0%}")
+    if p > 0.99:
+        return say("over 99", first=first)
+    return say("sure", first=first, p=f"{p:.0%}")
 
 
 def off(activations: torch.Tensor) -> float:

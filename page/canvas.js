@@ -5,6 +5,7 @@ const SIZE = 400, SENT = 280, EVERY_MS = 90, PATIENCE_MS = 15000;
 const canvas = element.querySelector("canvas"), screen = canvas.getContext("2d");
 const sheet = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
 const paper = sheet.getContext("2d", { willReadFrequently: true });
+const { say, fill } = window.fashion;
 const button = (name) => element.querySelector(`[data-do=${name}]`);
 
 let strokes = [];           // {pen, width, points: [[x, y], ...]}, or {wipe: true} where Clear was pressed
@@ -83,7 +84,7 @@ async function ask() {
   } catch {
     failures += 1;
     if (failures === 1 && question > forgotten) asked = question - 1;  // ask once more
-    else if (question > forgotten) tell({ error: "The server did not answer. Check the connection, then draw on." });
+    else if (question > forgotten) tell({ error: say("error.silent") });
   }
   clearTimeout(late);
   busy = false;
@@ -163,7 +164,7 @@ const dense = (corners) => corners.slice(1).reduce((points, [x, y], i) => {
 for (const [name, outline] of Object.entries(props.starters)) {
   const start = document.createElement("button");
   start.type = "button";
-  start.textContent = name;
+  start.textContent = say(`start.${name}`, {}, name);
   start.addEventListener("click", () => {
     if (current) return;
     if (sinceWipe().length) strokes.push({ wipe: true });
@@ -172,3 +173,4 @@ for (const [name, outline] of Object.entries(props.starters)) {
   });
   element.querySelector(".starters").append(start);
 }
+fill(element);

@@ -3,3 +3,4 @@ element.addEventListener("click", (event) => {
   const example = event.target.closest("button")?.dataset.example;
   if (example) props.value = { example, click: ++clicks };
 });
+window.fashion.fill(element);

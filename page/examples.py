@@ -13,11 +13,11 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "tests" / "examples"
 def gallery() -> str:
     """The examples as buttons."""
     buttons = [
-        f'<button type="button" data-example="{path.stem}"><img alt="{path.stem}" '
-        f'src="{data_url(Image.open(path), format="PNG")}"></button>'
+        f'<button type="button" data-example="{path.stem}" data-say-label="example.{path.stem}">'
+        f'<img alt="" src="{data_url(Image.open(path), format="PNG")}"></button>'
         for path in sorted(EXAMPLES.glob("*.png"))
     ]
-    return f'<div class="gallery" role="group" aria-label="Examples">{"".join(buttons)}</div>'
+    return f'<div class="gallery" role="group" data-say-label="examples">{"".join(buttons)}</div>'
 
 
 def chosen(click: dict[str, Any]) -> str:

@@ -12,13 +12,14 @@ from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 from pydantic import model_validator
 
-from fashion_model import Answer, InputError
+from fashion_model import Answer, FashionModelError, InputError
+from fashion_model.wording import Said
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 CUTOUT_PIXELS = 360  # longest side on the page
 
 
-def told(error: InputError) -> str:
+def told(error: FashionModelError) -> str:
     """The error as a sentence for people."""
     text = str(error)
     return text[:1].upper() + text[1:]
@@ -29,6 +30,11 @@ def data_url(picture: Image.Image, **options: Any) -> str:
     picture.save(file, **options)
     body = base64.b64encode(file.getvalue()).decode()
     return f"data:image/{options['format'].lower()};base64,{body}"
+
+
+def said(sentence: Said) -> dict[str, Any]:
+    """For the page, which says it in the visitor's language."""
+    return {"key": f"says.{sentence.key}", "values": sentence.values}
 
 
 def from_data_url(url: str, most: int = MAX_FILE_BYTES) -> bytes:
@@ -115,6 +121,7 @@ def for_page(answer: Answer) -> dict[str, Any]:
     return {
         "confidences": list(answer.confidences.items()),
         "sentence": answer.sentence,
+        "said": said(answer.sentence),
         "known": answer.known,
         "kind": answer.kind,
         "seen": data_url(answer.seen, format="PNG"),

@@ -10,7 +10,7 @@ from PIL import Image
 from fashion_model import CLASSES, Classifier, InputError, explain
 from fashion_model.decoding import Source
 from fashion_model.images import Prepared
-from page.payloads import data_url, from_api, from_data_url, tapped, told
+from page.payloads import data_url, from_api, from_data_url, said, tapped, told
 
 MAX_DRAWING_BYTES = 1024 * 1024  # the page sends about 10,000
 MAP_PIXELS = 360  # longest side on the page
@@ -35,12 +35,12 @@ def maps(find: Find, question: Any) -> dict[str, Any]:
     "labels"}.
     """
     try:
-        classifier = _asked(find, question)
+        classifier = asked(find, question)
         labels = question.get("labels")
         if not isinstance(labels, list) or not 0 < len(labels) <= 2:
             raise InputError("Ask about one or two labels.")
         indices = [index_of(label) for label in labels]
-        picture, prepared = _read(classifier, question)
+        picture, prepared = read(classifier, question)
     except InputError as error:
         return {"error": told(error)}
     if max(picture.size) > MAP_PIXELS:
@@ -63,8 +63,8 @@ def inside(find: Find, question: Any) -> dict[str, Any]:
     question: as in maps, without labels.
     """
     try:
-        classifier = _asked(find, question)
-        _, prepared = _read(classifier, question)
+        classifier = asked(find, question)
+        _, prepared = read(classifier, question)
     except InputError as error:
         return {"error": told(error)}
     temperature = explain.temperature_of(classifier.card, prepared.kind)
@@ -72,7 +72,12 @@ def inside(find: Find, question: Any) -> dict[str, Any]:
     units = explain.templates(classifier.network, prepared.pixels, UNITS)
     return {
         "steps": [
-            {**_told(step), "picture": _shown(explain.tiled(step.activations))} for step in steps
+            {
+                **_told(step),
+                "said": said(step.sentence),
+                "picture": _shown(explain.tiled(step.activations)),
+            }
+            for step in steps
         ],
         "temperature": temperature,
         "softmax": [asdict(term) for step in steps for term in step.terms],
@@ -93,13 +98,15 @@ def _shown(values: np.ndarray) -> str:
     return data_url(Image.fromarray(colours.astype(np.uint8)), format="PNG")
 
 
-def _asked(find: Find, question: Any) -> Classifier:
+def asked(find: Find, question: Any) -> Classifier:
+    """The network that a question of the page is about."""
     if not isinstance(question, dict):
         raise InputError("This is no question.")
     return find(question.get("network"))
 
 
-def _read(classifier: Classifier, question: dict[str, Any]) -> tuple[Image.Image, Prepared]:
+def read(classifier: Classifier, question: dict[str, Any]) -> tuple[Image.Image, Prepared]:
+    """The picture that a question of the page is about, and what the network reads of it."""
     image = question.get("image")
     drawn = isinstance(image, str)
     source = from_data_url(image, MAX_DRAWING_BYTES) if drawn else from_api(image)

@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 import fashion_model
 import serving
+from fashion_model import similar
 
 TOP = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}
@@ -112,6 +113,30 @@ def test_a_script_asks_why(client, tee):
         client.predict(handle_file(tee), label="Hat", api_name="/explain")
 
 
+def test_a_script_asks_for_what_the_panels_show(client, sheet, tmp_path):
+    path = tmp_path / "one.png"
+    sheet[0][0].save(path)
+    found = client.predict(handle_file(path), count=7, api_name="/similar")
+    assert len(found) == 7
+    expected = similar.SimilarImages(fashion_model.load(device="cpu").network)
+    pixels = fashion_model.load(device="cpu").prepare(path)[1].pixels
+    for one, neighbour in zip(found, expected.nearest(pixels, 7), strict=True):
+        assert (one["index"], one["label"]) == (neighbour.index, neighbour.label)
+        assert one["distance"] == pytest.approx(neighbour.distance, abs=1e-5)
+    with pytest.raises(AppError, match="1 to 50"):
+        client.predict(handle_file(path), count=51, api_name="/similar")
+    both = client.predict(handle_file(path), api_name="/compare")
+    for one in both:
+        alone = client.predict(handle_file(path), network=one["network"], api_name="/predict")
+        assert one["confidences"] == pytest.approx(alone, abs=1e-5)
+    card = client.predict("mlp", api_name="/model_card")
+    assert card["print"] == str(fashion_model.NeuralNetwork())
+    assert card["parameters"] == 669_706
+    assert sum(map(sum, card["dataset"]["confusion"])) == 10_000
+    with pytest.raises(AppError, match="no such network"):
+        client.predict("gpt", api_name="/model_card")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"kind": "cartoon"}, "must be one of"), ({"network": "gpt"}, "no such network")],
@@ -183,8 +208,9 @@ def test_no_endpoint_opens_a_file_of_the_server(server, secret):
         assert kind == "error", (image, data)
         kind, data = serving.call(server, "predict_many", [image])
         assert kind == "error", (image, data)
-        kind, data = serving.call(server, "explain", image)
-        assert kind == "error", (image, data)
+        for name in ("explain", "similar", "compare"):
+            kind, data = serving.call(server, name, image)
+            assert kind == "error", (name, image, data)
 
 
 def test_the_page_s_own_listeners_open_no_file_either(server, secret):
@@ -213,6 +239,8 @@ def test_the_page_s_own_listeners_open_no_file_either(server, secret):
             assert str(secret) not in text.replace(str(image), "")
         for component in config["components"]:
             for name in component["props"].get("server_fns") or []:
+                if name == "ask_card":
+                    continue  # it reads no picture
                 body = {
                     "data": {
                         "image": image,
@@ -226,7 +254,8 @@ def test_the_page_s_own_listeners_open_no_file_either(server, secret):
                 }
                 _, text = serving.post(f"{server}/gradio_api/component_server", body)
                 assert "error" in text, (name, image, text)
-                assert not any(word in text for word in ("confidences", "maps", "steps")), text
+                told = ("confidences", "maps", "steps", "similar")
+                assert not any(word in text for word in told), text
 
 
 def test_a_fifo_does_not_hang_the_server(server, tmp_path, tee):
@@ -311,7 +340,14 @@ def test_the_queue_cannot_be_passed_by(server, tee):
 
 def test_only_the_documented_endpoints_are_public(client):
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/predict", "/predict_many", "/explain"}
+    assert set(described["named_endpoints"]) == {
+        "/predict",
+        "/predict_many",
+        "/explain",
+        "/similar",
+        "/compare",
+        "/model_card",
+    }
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         assert endpoint["description"]

@@ -9,13 +9,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-import fashion_model
 import serving
-from fashion_model import explain
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -367,16 +364,6 @@ def test_a_map_of_why_follows_the_answer_and_the_label_clicked(visit):
     expect(page.page.locator(".why b").first).to_have_text("Why Bag?")
     expect(why).not_to_have_attribute("src", first)
     page.shoot("why-bag")
-    page.page.locator(".inside summary").click()
-    steps = explain.layers(fashion_model.load(device="cpu").network, torch.zeros(1, 1, 28, 28))
-    expect(page.page.locator(".step")).to_have_count(len(steps))
-    expect(page.page.locator(".step code").nth(2)).to_have_text(steps[1].module)
-    expect(page.page.locator(".sum tr")).to_have_count(3)
-    page.page.set_viewport_size({"width": 1280, "height": 1900})
-    page.shoot("inside")
-    page.page.set_viewport_size(PHONE)
-    page.shoot("inside-phone")
-    page.page.set_viewport_size(WIDE)
     page.button("Clear").click()
     expect(why).to_be_hidden()
 

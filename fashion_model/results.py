@@ -1,0 +1,62 @@
+"""What an evaluation found, kept beside the checkpoint that it is about."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from fashion_model import checkpoint
+from fashion_model.errors import DataError
+
+DIGITS = 5  # of every figure that is kept
+
+
+def path_of(name: str | Path) -> Path:
+    """checkpoints/NAME.results.json, or the like beside a checkpoint's path."""
+    return checkpoint.resolve(name).with_suffix(".results.json")
+
+
+def keep(name: str | Path, network: nn.Module, found: dict[str, Any]) -> Path:
+    """Write found, what 'evaluate --json' prints, beside what the file holds of these weights.
+
+    What is known of pictures one by one, and of labels that are not scored, stays out.
+    """
+    path = path_of(name)
+    kept = {**load(name, network), **{k: v for k, v in found.items() if k != "network"}}
+    if "images" in kept:
+        kept["images"] = _summary(kept["images"])
+    about = {"weights": checkpoint.digest(network), **_rounded(kept)}
+    path.write_text(json.dumps(about, sort_keys=True) + "\n", encoding="utf-8")
+    return path
+
+
+def load(name: str | Path, network: nn.Module) -> dict[str, Any]:
+    """What keep has written of these weights; empty where there is nothing, or of others.
+
+    Raises DataError if the file is damaged.
+    """
+    path = path_of(name)
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} is damaged. Make it again with 'python -m fashion_model evaluate --save'."
+        ) from error
+    weights = about.pop("weights", None) if isinstance(about, dict) else None
+    return about if weights == checkpoint.digest(network) else {}
+
+
+def _summary(images: dict[str, Any]) -> dict[str, Any]:
+    sources = [{k: v for k, v in s.items() if k != "bins"} for s in images["sources"]]
+    return {"sources": sources, "labels": [s for s in images["labels"] if s["role"] == "scored"]}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,84 @@
+// The panels below the answer. One is open at a time; it asks once an answer has stood for a moment, so
+// that no answer waits for it, and keeps what it got with the answer. What stood there stays, faint, till then.
+const STANDS_MS = 450, AGAIN_MS = 500;
+const part = (selector) => element.querySelector(selector);
+const replies = { inside: new WeakMap(), similar: new WeakMap(), compare: new WeakMap(), card: new Map() };
+let open = null, answer = null, about = null, network = props.network, timer = 0, busy = false, shown = null;
+
+// By panel: what it asks, and how it shows the reply
+const panels = {
+  inside: { ask: (question) => server.ask_inside(question), show: showInside },
+  similar: { ask: (question) => server.ask_similar(question), show: showSimilar },
+  compare: { ask: (question) => server.ask_compare(question), show: showCompare },
+  card: { ask: () => server.ask_card({ network }), show: showCard },
+};
+const subject = () => (open === "card" ? network : answer);
+
+function refresh() {
+  clearTimeout(timer);
+  if (!open) return;
+  const reply = subject() && replies[open].get(subject());
+  const content = part(".content");
+  part("h2").textContent = say(open);
+  part(".about").textContent = open === "similar" ? say("similar.lead", { size: "…", subset: "…", each: "…", ...Object.fromEntries(Object.entries(reply?.about ?? {}).map(([key, value]) => [key, number(value)])) }) : say(`${open}.lead`);
+  if (!subject()) {
+    content.textContent = "";
+    shown = null;
+    return state(say("first"));
+  }
+  if (reply && reply !== shown) {
+    shown = reply;
+    content.textContent = "";
+    panels[open].show(reply, content);
+  }
+  content.classList.toggle("stale", !reply);
+  state(reply ? "" : part(".state").textContent || say("working"));
+  if (!reply) timer = setTimeout(ask, shown || open === "card" ? 0 : STANDS_MS, open, subject());
+}
+
+function state(text) { part(".state").textContent = text; }
+
+async function ask(panel, of) {
+  if (busy) { timer = setTimeout(refresh, 100); return; }
+  busy = true;
+  let reply;
+  try { reply = await panels[panel].ask(about); } catch { reply = null; }
+  busy = false;
+  if (panel === open && of === subject()) {
+    if (reply?.pending) {
+      state(say("wait"));
+      timer = setTimeout(ask, AGAIN_MS, panel, of);
+    } else if (!reply || reply.error) state(reply ? translated(reply.error) : say("failed"));
+    else { replies[panel].set(of, reply); refresh(); }
+  } else {
+    if (reply && !reply.error && !reply.pending) replies[panel].set(of, reply);
+    refresh();
+  }
+}
+
+function choose(panel) {
+  open = panel;
+  shown = null;
+  part(".content").textContent = "";
+  state("");
+  for (const button of element.querySelectorAll("button[data-panel]")) button.setAttribute("aria-expanded", button.dataset.panel === open);
+  part(".panel").hidden = !open;
+  part(".panel").dataset.panel = open ?? "";
+  refresh();
+}
+
+for (const button of element.querySelectorAll("button[data-panel]")) {
+  button.addEventListener("click", () => {
+    choose(button.dataset.panel === open ? null : button.dataset.panel);
+    if (open) part(".panel").scrollIntoView({ block: "nearest", behavior: calm.matches ? "instant" : "smooth" });
+  });
+}
+document.addEventListener("fashion:shown", (event) => {
+  ({ answer, about } = event.detail);
+  if (open && open !== "card") refresh();
+});
+document.addEventListener("fashion:network", (event) => {
+  network = event.detail;
+  if (open === "card") { state(""); refresh(); }
+});
+fill(element);

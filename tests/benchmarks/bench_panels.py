@@ -1,0 +1,131 @@
+"""What the panels cost those who only ask /predict.
+
+    python tests/benchmarks/bench_panels.py [--rounds N] [--every SECONDS]
+
+Prints p50 and p99 in ms of one drawing over plain HTTP (upload, call, answer), and the ratios to
+an app whose panels nobody has opened: for an app in which all of them have been opened, so that
+all they keep is loaded; and for the same app while somebody draws on and has a panel open, which
+asks every so many seconds. First how long the training images take until they can be searched.
+"""
+
+import argparse
+import base64
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+from bench_app import Caller, drawing, summary
+
+import serving
+
+PANELS = ("ask_inside", "ask_similar", "ask_compare", "ask_card", "ask_maps")
+
+
+class Visitor:
+    """Asks what the page asks when a panel is open."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        with urllib.request.urlopen(f"{address}/config") as response:
+            components = json.load(response)["components"]
+        self.owner = {
+            name: component["id"]
+            for component in components
+            for name in component["props"].get("server_fns") or []
+        }
+        image = "data:image/png;base64," + base64.b64encode(drawing()).decode()
+        self.question = {"image": image, "network": "cnn", "kind": "drawing"}
+
+    def ask(self, name: str, network: str = "cnn") -> dict[str, object]:
+        body = {
+            "data": {**self.question, "network": network, "labels": ["T-shirt/top", "Bag"]},
+            "component_id": self.owner[name],
+            "fn_name": name,
+            "session_hash": "bench",
+        }
+        status, text = serving.post(f"{self.address}/gradio_api/component_server", body)
+        reply: dict[str, object] = json.loads(text)
+        if status != 200 or "error" in reply:
+            raise RuntimeError(f"{name}: {status} {text[:200]}")
+        return reply
+
+    def open_all(self) -> None:
+        for network in ("cnn", "mlp"):
+            for name in PANELS:
+                while self.ask(name, network).get("pending"):
+                    time.sleep(0.2)
+
+    def go_on(self, every: float, stop: threading.Event) -> None:
+        turn = 0
+        while not stop.wait(every):
+            self.ask(PANELS[turn % len(PANELS)])
+            turn += 1
+
+
+def embedding_time() -> None:
+    from fashion_model import load, similar
+
+    for name in ("cnn", "mlp"):
+        images = similar.SimilarImages(load(name, "cpu").network)
+        wall, own = time.perf_counter(), time.process_time()
+        images.about()
+        wall, own = time.perf_counter() - wall, time.process_time() - own
+        print(f"training images, {name:<17}{own:5.2f} s of one core, {wall:.2f} s on the clock")
+
+
+def start_another() -> tuple[subprocess.Popen[bytes], str]:
+    port = str(serving.free_port())
+    environment = {**serving.os.environ, "GRADIO_SERVER_PORT": port}
+    environment["GRADIO_SERVER_NAME"] = "127.0.0.1"
+    process = subprocess.Popen(
+        [sys.executable, serving.APP], env=environment, stdout=subprocess.DEVNULL
+    )
+    return process, serving.wait_for(process, f"http://127.0.0.1:{port}")
+
+
+def main(rounds: int, every: float) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    embedding_time()
+    used = serving.start()
+    process, unused = start_another()
+    stop = threading.Event()
+    try:
+        visitor = Visitor(used)
+        visitor.open_all()
+        picture = drawing()
+        callers = {"panels never opened": Caller(unused), "panels opened": Caller(used)}
+
+        def measure(name: str) -> None:
+            times: dict[str, list[float]] = {key: [] for key in callers}
+            for i in range(rounds + 10):  # in turn, so that a busy machine is busy for both
+                for key, caller in callers.items():
+                    took = caller.once(picture)
+                    if i >= 10:
+                        times[key].append(took)
+            print(name)
+            first, second = (summary(f"  /predict, {key}", t) for key, t in times.items())
+            print(f"  {'ratio':<32}p50 {second[0] / first[0]:7.3f}")
+
+        measure("one at a time")
+        threading.Thread(target=visitor.go_on, args=(every, stop), daemon=True).start()
+        measure(f"while a panel asks every {every:g} s")
+    finally:
+        stop.set()
+        process.terminate()
+        process.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--every", type=float, default=2.0)
+    options = parser.parse_args()
+    main(options.rounds, options.every)
