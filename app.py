@@ -102,13 +102,13 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
 
     panels = Panels(classifiers, classifier)
     with gr.Blocks(
-        title=text("title"),
+        title="What garment is this?",
         analytics_enabled=False,
         delete_cache=(600, KEPT_SECONDS),
     ) as demo:
         gr.HTML(
             html_template=asset("header.html"),
-            js_on_load="window.fashion.fill(element)",
+            js_on_load=asset("header.js"),
             elem_id="top",
             apply_default_css=False,
         )

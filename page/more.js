@@ -3,7 +3,7 @@
 const STANDS_MS = 450, AGAIN_MS = 500;
 const part = (selector) => element.querySelector(selector);
 const replies = { inside: new WeakMap(), similar: new WeakMap(), compare: new WeakMap(), card: new Map() };
-let open = null, answer = null, about = null, network = props.network, timer = 0, busy = false, shown = null;
+let open = null, answer = null, about = null, network = props.network, timer = 0, busy = false, waiting = false, shown = null;
 
 // By panel: what it asks, and how it shows the reply
 const panels = {
@@ -14,7 +14,7 @@ const panels = {
 };
 const subject = () => (open === "card" ? network : answer);
 
-function refresh() {
+function refresh(wait = 0) {
   clearTimeout(timer);
   if (!open) return;
   const reply = subject() && replies[open].get(subject());
@@ -32,18 +32,19 @@ function refresh() {
     panels[open].show(reply, content);
   }
   content.classList.toggle("stale", !reply);
-  state(reply ? "" : part(".state").textContent || say("working"));
-  if (!reply) timer = setTimeout(ask, shown || open === "card" ? 0 : STANDS_MS, open, subject());
+  state(reply ? "" : say(waiting ? "wait" : "working"));
+  if (!reply) timer = setTimeout(ask, wait, open, subject());
 }
 
 function state(text) { part(".state").textContent = text; }
 
 async function ask(panel, of) {
-  if (busy) { timer = setTimeout(refresh, 100); return; }
+  if (busy) { timer = setTimeout(refresh, 100, 0); return; }
   busy = true;
   let reply;
   try { reply = await panels[panel].ask(about); } catch { reply = null; }
   busy = false;
+  waiting = Boolean(reply?.pending);
   if (panel === open && of === subject()) {
     if (reply?.pending) {
       state(say("wait"));
@@ -59,8 +60,8 @@ async function ask(panel, of) {
 function choose(panel) {
   open = panel;
   shown = null;
+  waiting = false;
   part(".content").textContent = "";
-  state("");
   for (const button of element.querySelectorAll("button[data-panel]")) button.setAttribute("aria-expanded", button.dataset.panel === open);
   part(".panel").hidden = !open;
   part(".panel").dataset.panel = open ?? "";
@@ -75,10 +76,10 @@ for (const button of element.querySelectorAll("button[data-panel]")) {
 }
 document.addEventListener("fashion:shown", (event) => {
   ({ answer, about } = event.detail);
-  if (open && open !== "card") refresh();
+  if (open && open !== "card") refresh(STANDS_MS);
 });
 document.addEventListener("fashion:network", (event) => {
   network = event.detail;
-  if (open === "card") { state(""); refresh(); }
+  if (open === "card") refresh();
 });
 fill(element);

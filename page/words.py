@@ -12,7 +12,7 @@ from fashion_model.wording import ENGLISH
 
 FILE = Path(__file__).with_name("words.json")
 LANGUAGES = ("en", "zh")
-IN_GRADIO = ("title", "tab.", "kind", "picture", "network")
+IN_GRADIO = ("tab.", "kind", "picture", "network")
 
 
 @functools.cache

@@ -122,9 +122,10 @@ def test_the_maps_of_why_lie_over_an_uploaded_photo(visit, photo):
 
 
 def test_an_open_panel_follows_the_drawing(visit):
-    page = visit(viewport=LAPTOP)
+    page = visit(viewport=LAPTOP, reduced_motion="reduce")  # else the page is still scrolling
     page.page.locator("button[data-panel=similar]").click()
     expect(page.page.locator(".panel .state")).to_contain_text("Draw or upload something first")
+    page.page.evaluate("scrollTo(0, 0)")
     page.draw(TEE)
     page.settle()
     page.expect_answer()
