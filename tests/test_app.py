@@ -311,7 +311,8 @@ def test_the_queue_cannot_be_passed_by(server, tee):
 
 def test_only_the_documented_endpoints_are_public(client):
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/predict", "/predict_many", "/explain"}
+    names = {"/predict", "/predict_many", "/explain", "/card"}
+    assert set(described["named_endpoints"]) == names
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         assert endpoint["description"]
@@ -324,7 +325,7 @@ def test_a_taken_port_is_told_in_a_line(server):
         env={**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=serving.START_SECONDS,
     )
     assert ended.returncode == 1
     assert port in ended.stderr
@@ -338,7 +339,10 @@ def test_a_broken_checkpoint_stops_the_start(tmp_path):
     broken = tmp_path / "checkpoints" / "mlp.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     ended = subprocess.run(
-        [sys.executable, tmp_path / "app.py"], capture_output=True, text=True, timeout=120
+        [sys.executable, tmp_path / "app.py"],
+        capture_output=True,
+        text=True,
+        timeout=serving.START_SECONDS,
     )
     assert ended.returncode == 1
     assert "mlp.safetensors" in ended.stderr
