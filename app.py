@@ -1,24 +1,28 @@
 """The page and the API: draw or upload a picture, get ten labels. `python app.py` starts both."""
 
-import inspect
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Gradio summarises past events at each event: 10.8 -> 21 ms of CPU after 3,000; this turns it off.
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # it copies them all at each event
+# A folder of our own, for what is old in it gets deleted.
+os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "fashion-pictures"))
 
 import gradio as gr
 import torch
-from gradio.data_classes import FileData
 
 import fashion_model
 from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
 from fashion_model.checkpoint import resolve
 from fashion_model.images import KINDS
+from page import serving
+from page.api import publish
 from page.examples import EXAMPLES, chosen, gallery
 from page.more import Panels, functions
 from page.payloads import (
@@ -34,10 +38,6 @@ from page.why import MAX_DRAWING_BYTES
 from page.words import script, text, translations
 
 HERE = Path(__file__).resolve().parent
-MAX_PICTURES = 64  # in one call of /predict_many
-KEPT_SECONDS = 3600  # uploaded pictures are deleted after this
-
-Kind = Literal["auto", "drawing", "photo"]
 
 
 def asset(name: str) -> str:
@@ -79,32 +79,11 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         except InputError as error:
             return {"error": told(error)}
 
-    def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
-        """Name the garment in a picture: all ten labels with confidences that sum to 1, most
-        confident first. The picture is handle_file("shirt.png"), handle_file("https://...") or a
-        data URL, 20 MB at most; kind says how to read it; network is one of the page's."""
-        try:
-            return classifier(network).predict(from_api(image), kind=kind)
-        except InputError as error:
-            raise gr.Error(told(error), print_exception=False) from None
-
-    def predict_many(
-        images: list[FileData], kind: Kind = "auto", network: str = DEFAULT
-    ) -> list[dict[str, float]]:
-        """Name the garments in 1 to 64 pictures at once: a list with what /predict says of each."""
-        try:
-            if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
-                raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
-            pictures = [from_api(image) for image in images]
-            return classifier(network).predict_batch(pictures, kind=kind)
-        except InputError as error:
-            raise gr.Error(told(error), print_exception=False) from None
-
     panels = Panels(classifiers, classifier)
     with gr.Blocks(
         title="What garment is this?",
         analytics_enabled=False,
-        delete_cache=(600, KEPT_SECONDS),
+        delete_cache=(max(1, serving.KEPT_SECONDS // 6), serving.KEPT_SECONDS),
     ) as demo:
         gr.HTML(
             html_template=asset("header.html"),
@@ -197,20 +176,17 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw_tab.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload_tab.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
-        for endpoint in (predict, predict_many, *panels.endpoints()):
-            gr.api(endpoint, api_description=inspect.getdoc(endpoint))
+        publish(demo, panels)
     # api_open=False: /run/NAME would go past the queue's limits.
-    return demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
+    return demo.queue(max_size=serving.MAX_WAITING, api_open=False, default_concurrency_limit=4)
 
 
-def launch(demo: gr.Blocks, **options: Any) -> Any:
-    """Serve the page; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where."""
-    port = os.environ.get("GRADIO_SERVER_PORT")
-    if port:  # else Gradio takes the first free one from 7860 on
-        options.setdefault("server_port", int(port))
+def launch(demo: gr.Blocks, **options: Any) -> None:
+    """Serve the page and the API until SIGTERM; see page/serving.py."""
     font = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
     mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-    return demo.launch(
+    serving.launch(
+        demo,
         theme=gr.themes.Base(font=font, font_mono=mono),
         css_paths=HERE / "page" / "style.css",
         head=asset("head.html") + script(asset("words.js")),
@@ -218,12 +194,7 @@ def launch(demo: gr.Blocks, **options: Any) -> Any:
         favicon_path=HERE / "page" / "favicon.svg",
         allowed_paths=[str(EXAMPLES)],
         footer_links=["api"],
-        run_history=False,
         max_file_size=MAX_FILE_BYTES,
-        ssr_mode=False,
-        pwa=False,
-        enable_monitoring=False,
-        share=False,
         **options,
     )
 

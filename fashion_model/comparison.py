@@ -31,7 +31,7 @@ def compare(classifiers: Mapping[str, Classifier], prepared: Prepared) -> list[C
 
 
 def _compared(name: str, classifier: Classifier, prepared: Prepared) -> Compared:
-    confidences = classifier.rank(prepared)  # the first run is slower, and not timed
+    (confidences,) = classifier.confidences([prepared])  # the first run is slower, and not timed
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()

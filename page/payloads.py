@@ -75,6 +75,19 @@ def from_api(image: Any) -> bytes:
     raise InputError("Send the picture with gradio_client's handle_file(...), or as a data URL.")
 
 
+def forget(image: Any) -> None:
+    """Delete the file of a picture that was uploaded and could not be answered."""
+    if not is_file_obj_with_meta(image) or not isinstance(image["path"], str):
+        return
+    try:
+        file = Path(image["path"]).resolve()
+        if file.is_file() and file.is_relative_to(Path(get_upload_folder()).resolve()):
+            file.unlink(missing_ok=True)
+            file.parent.rmdir()
+    except (OSError, ValueError):
+        return  # another file in its folder, or no valid path
+
+
 class UploadedImageData(ImageData):
     """ImageData that refuses a bare server path: without `meta`, Gradio would open any file."""
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+import hostile
 import serving
 from fashion_model import CLASSES, data
 
@@ -34,6 +35,16 @@ def pytest_runtest_makereport(item):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} must run in CI, but was skipped: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table of bad inputs: what was sent, how often, and what the user sees."""
+    if not hostile.SEEN:
+        return
+    terminalreporter.section("bad inputs, and what the user sees")
+    for kind, told in sorted(hostile.SEEN.items()):
+        for text, times in told.most_common(2):
+            terminalreporter.write_line(f"{kind:<48.48} {times:>4}  {text}")
 
 
 @pytest.fixture(scope="session")

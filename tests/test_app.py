@@ -360,7 +360,7 @@ def test_a_taken_port_is_told_in_a_line(server):
         env={**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=serving.START_SECONDS,
     )
     assert ended.returncode == 1
     assert port in ended.stderr
@@ -374,7 +374,10 @@ def test_a_broken_checkpoint_stops_the_start(tmp_path):
     broken = tmp_path / "checkpoints" / "mlp.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     ended = subprocess.run(
-        [sys.executable, tmp_path / "app.py"], capture_output=True, text=True, timeout=120
+        [sys.executable, tmp_path / "app.py"],
+        capture_output=True,
+        text=True,
+        timeout=serving.START_SECONDS,
     )
     assert ended.returncode == 1
     assert "mlp.safetensors" in ended.stderr

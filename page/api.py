@@ -1,0 +1,233 @@
+"""The endpoints that scripts and MCP clients call, with what the API page tells of them."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Literal, get_args
+
+import gradio as gr
+from gradio.data_classes import FileData
+from gradio.exceptions import InvalidPathError
+from gradio.mcp import GradioMCPServer
+from gradio.utils import get_function_description
+from gradio_client import handle_file
+
+from fashion_model import DEFAULT, Classifier, DataError, InputError, comparison
+from page.fetching import bound
+from page.more import Panels
+from page.payloads import MAX_FILE_BYTES, forget, from_api, told
+from page.why import explained, index_of
+
+MAX_PICTURES = 64  # in one call of /predict_many
+MOST_SIMILAR = 50
+MAX_CPU_SECONDS = 20  # in one call: 64 photos of 12 megapixels take 7
+
+# A drawn T-shirt, which works as it stands in every language of the API page.
+TEE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAADgAAAA4AQAAAACA/QazAAAAmElEQVR42sXNsU3DYBiE4ef/"
+    "iKhSRFmA1FRMgD1EBvAo7qgYgC4SDUsgMQkKHQNQRMjJpYgL6jRUp5Pu3rcFKFfknuLLGy2eDq+f5HRn6rJw2l92RwzK"
+    "Lx7m/0b5wUH5xlJZ4Vb5uAjSJZlSetRYgaZNN9BX0zsaFgnGXdUj3gd57jK9pGxxr6xn/vKP379ni0YU49yv4pwBWd8t"
+    "ZvHmeSwAAAAASUVORK5CYII="
+)
+EXAMPLES = {"image": {"url": TEE}, "images": [{"url": TEE}]}
+log = logging.getLogger("uvicorn.error")
+
+Kind = Literal["auto", "drawing", "photo"]
+KINDS = get_args(Kind)
+
+
+def endpoints(panels: Panels) -> list[Callable[..., Any]]:
+    def chosen(kind: Any, network: Any) -> Classifier:
+        with refusing():
+            if kind not in KINDS:
+                raise InputError(f"Kind must be one of {', '.join(KINDS)}.")
+            return panels.find(network)
+
+    def predict(image: FileData, kind: Kind = "auto", network: str = DEFAULT) -> dict[str, float]:
+        """Name the garment in a picture: all ten labels with confidences that sum to 1, most
+        confident first.
+
+        Args:
+            image: handle_file("shirt.png"), an https address or a data URL, of 20 MB at most
+            kind: how to read it, "auto", "drawing" or "photo"
+            network: which network answers, one of those that /compare lists
+        """
+        classifier = chosen(kind, network)
+        with refusing(image):
+            return classifier.predict(from_api(image), kind=kind)
+
+    def predict_many(
+        images: list[FileData], kind: Kind = "auto", network: str = DEFAULT
+    ) -> list[dict[str, float]]:
+        """Name the garments in 1 to 64 pictures at once: a list with what /predict says of each.
+
+        Args:
+            images: a list of pictures, each as /predict takes it
+            kind: how to read them, "auto", "drawing" or "photo"
+            network: which network answers, one of those that /compare lists
+        """
+        classifier = chosen(kind, network)
+        with refusing():
+            if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
+                raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
+        prepared, start = [], time.thread_time()
+        for number, image in enumerate(images, start=1):
+            with refusing(image, name=f"Picture {number} of {len(images)}: "):
+                prepared.append(classifier.prepare(from_api(image), kind)[1])
+                if time.thread_time() - start > MAX_CPU_SECONDS:
+                    raise InputError("all this takes too long. Send fewer or smaller pictures.")
+        return classifier.confidences(prepared)
+
+    def explain(
+        image: FileData, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
+    ) -> dict[str, Any]:
+        """Why a picture gets its answer: each layer's module, shape and share of units that are
+        off, softmax written out, the 28x28 pixels that the network reads, and the 28x28 map of
+        those that speak for a label, 1 for the strongest.
+
+        Args:
+            image: a picture, as /predict takes it
+            kind: how to read it, "auto", "drawing" or "photo"
+            network: which network answers, one of those that /compare lists
+            label: the label to explain, empty for the most confident one
+        """
+        classifier = chosen(kind, network)
+        with refusing():
+            if label != "":
+                index_of(label)
+        with refusing(image):
+            return explained(classifier, from_api(image), kind, label)
+
+    def similar(
+        image: FileData, kind: Kind = "auto", network: str = DEFAULT, count: int = 5
+    ) -> list[dict[str, Any]]:
+        """The training images closest to a picture in the network's embedding, of a subset of
+        Fashion-MNIST, closest first: index (in its training set), label and distance (1 minus the
+        cosine: 0 for the same picture).
+
+        Args:
+            image: a picture, as /predict takes it
+            kind: how to read it, "auto", "drawing" or "photo"
+            network: in whose embedding, one of those that /compare lists
+            count: how many, 1 to 50
+        """
+        classifier = chosen(kind, network)
+        with refusing():
+            if type(count) is not int or not 0 < count <= MOST_SIMILAR:
+                raise InputError(f"Ask for 1 to {MOST_SIMILAR} images.")
+        with refusing(image):
+            prepared = classifier.prepare(from_api(image), kind)[1]
+            found = panels.similar_images[network].nearest(prepared.pixels, count)
+        return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]
+
+    def compare(image: FileData, kind: Kind = "auto") -> list[dict[str, Any]]:
+        """Every network on the same picture: network, architecture, confidences, parameters,
+        milliseconds (of the network alone, here and now) and accuracy on the test images.
+
+        Args:
+            image: a picture, as /predict takes it
+            kind: how to read it, "auto", "drawing" or "photo"
+        """
+        classifier = chosen(kind, DEFAULT)
+        with refusing(image):
+            prepared = classifier.prepare(from_api(image), kind)[1]
+        return [asdict(n) for n in comparison.compare(panels.classifiers, prepared)]
+
+    def describe(network: str = DEFAULT) -> dict[str, Any]:
+        """A network's model card: card (what it was trained on, and how), print (its modules),
+        parameters, layers, dataset (Fashion-MNIST's test images: accuracy by class, confusion,
+        calibration), people (drawings and photos by people).
+
+        Args:
+            network: which network, one of those that /compare lists
+        """
+        classifier = chosen("auto", network)
+        with refusing():
+            return panels.card(classifier, network)
+
+    describe.__name__ = "model_card"
+    return [predict, predict_many, explain, similar, compare, describe]
+
+
+@contextmanager
+def refusing(image: Any = None, name: str = "") -> Iterator[None]:
+    """Inside, our errors become what the caller is told, and image, if uploaded, is deleted."""
+    try:
+        yield
+    except (InputError, DataError) as error:
+        forget(image)
+        raise gr.Error(
+            name + (str(error) if name else told(error)), print_exception=False
+        ) from None
+
+
+def publish(demo: gr.Blocks, panels: Panels) -> None:
+    """Set up the endpoints, inside the Blocks, and the errors that their callers get."""
+    for endpoint in endpoints(panels):
+        function = demo.fns[gr.api(endpoint).get("id")]
+        texts = get_function_description(endpoint)[1]
+        for component, (name, text) in zip(function.inputs, texts.items(), strict=True):
+            component.label = name
+            component._api_info = {**component._api_info, "additional_description": text}
+            if name in EXAMPLES:
+                component.example_payload = partial(dict.get, EXAMPLES, name)
+    demo.process_api = explaining(demo.process_api)
+    bound()
+    GradioMCPServer.convert_strings_to_filedata = from_mcp
+
+
+def from_mcp(_server: Any, arguments: dict[str, Any], _positions: Any) -> dict[str, Any]:
+    """A tool's arguments as our endpoints take them: addresses to fetch, else texts as they are.
+
+    Gradio would write data URLs to files that nobody deletes. And nothing that names a file may
+    pass: Gradio's MCP server calls the app through a client, which would upload it from here.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        if isinstance(value, str) and value.startswith(("http://", "https://")):
+            return handle_file(value)
+        return value if value is None or isinstance(value, str | int | float) else None
+
+    return {name: plain(value) for name, value in arguments.items()}
+
+
+def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
+    """process_api, whose failures outside our own functions are told to scripts in a sentence.
+
+    Gradio tells either nothing of them or all, with paths of the server.
+    """
+
+    async def process_api(block_fn: Any, inputs: list[Any], **options: Any) -> Any:
+        scripts = not isinstance(block_fn, int) and block_fn.api_visibility != "private"
+        names = [component.label for component in block_fn.inputs] if scripts else []
+        if scripts and len(inputs) != len(names):
+            text = f"/{block_fn.api_name} takes {len(names)} values: {', '.join(names)}."
+            raise gr.Error(text, print_exception=False)
+        try:
+            return await process(block_fn=block_fn, inputs=inputs, **options)
+        except gr.Error:
+            raise
+        except Exception as error:
+            if not scripts:
+                raise  # the page tells itself what is wrong
+            log.warning("/%s failed: %s", block_fn.api_name, type(error).__name__, exc_info=True)
+            raise gr.Error(why(inputs, error), print_exception=False) from None
+
+    return process_api
+
+
+def why(inputs: list[Any], error: Exception) -> str:
+    if isinstance(error, InvalidPathError):
+        return "Only uploaded pictures are read: send the file itself."
+    if "http://" in str(inputs)[:10_000] or "https://" in str(inputs)[:10_000]:
+        most = MAX_FILE_BYTES >> 20
+        return (
+            f"The picture cannot be fetched. The address must be public, answer at once, and hold "
+            f"{most} MB at most: check it, or send the file itself."
+        )
+    return "The picture cannot be read here. Send the file itself, or a data URL."

@@ -1,0 +1,110 @@
+"""How the app starts, forgets the pictures it was sent, and ends without dropping a request."""
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.route_utils import delete_files_created_by_app
+from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
+
+from page.limits import Limits, busy
+
+MAX_WAITING = int(os.environ.get("FASHION_MAX_WAITING") or 128)  # requests in the queue
+KEPT_SECONDS = int(os.environ.get("FASHION_KEEP_SECONDS") or 3600)  # uploads are deleted after
+MAX_KEPT_BYTES = 2 * 1024**3  # then the oldest are deleted sooner
+BROKEN_SECONDS = 120  # an upload that was not written to for so long is given up
+END_SECONDS = 25  # for what is under way at SIGTERM; nothing under way, it takes half a second
+SESSIONS = 1000  # whose state Gradio keeps
+
+
+def sweep(folder: Path, now: float) -> None:
+    """Delete uploads that are old, too many or broken, and the folders they leave empty.
+
+    Gradio's own deletion forgets uploads that broke off, and files that its MCP server made.
+    Only what is shaped like an upload is touched: HASH/NAME, and tmpNAME while it comes in.
+    """
+    files = []
+    for entry in folder.glob("*"):
+        try:
+            if entry.is_dir() and re.fullmatch("[0-9a-f]{16,128}", entry.name):
+                files += [(file, KEPT_SECONDS) for file in entry.iterdir()]
+                if now - entry.stat().st_mtime > BROKEN_SECONDS:
+                    entry.rmdir()  # fails where there is something in it
+            elif entry.is_file() and entry.name.startswith("tmp"):
+                files.append((entry, min(BROKEN_SECONDS, KEPT_SECONDS)))
+        except OSError:
+            continue
+    total = 0
+    dated = []
+    for file, kept in files:
+        try:
+            dated.append((file.stat().st_mtime, file.stat().st_size, file, kept))
+        except FileNotFoundError:
+            continue
+    for written, size, file, kept in sorted(dated, reverse=True):
+        total += size
+        if now - written > kept or total > MAX_KEPT_BYTES:
+            file.unlink(missing_ok=True)
+
+
+def _sweep_forever() -> None:
+    while True:
+        sweep(Path(get_upload_folder()), time.time())
+        time.sleep(min(60.0, KEPT_SECONDS / 4))
+
+
+def launch(demo: gr.Blocks, **options: Any) -> None:
+    """Serve demo until SIGTERM or Ctrl-C, then finish what is under way and end the process.
+
+    GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where. OSError: the port is taken.
+    """
+    port = os.environ.get("GRADIO_SERVER_PORT")
+    if port:  # else Gradio takes the first free one from 7860 on
+        options.setdefault("server_port", int(port))
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    threading.Thread(target=_sweep_forever, daemon=True).start()
+    demo.launch(
+        app_kwargs={"middleware": [Middleware(Limits)], "exception_handlers": {503: busy}},
+        state_session_capacity=SESSIONS,
+        ssr_mode=False,
+        pwa=False,
+        enable_monitoring=False,
+        run_history=False,
+        share=False,
+        mcp_server=find_spec("mcp") is not None,  # requirements.txt has it, but all else works
+        prevent_thread_lock=True,
+        **options,
+    )
+    told.wait()
+    finish(demo)
+    sys.stdout.flush()
+    os._exit(0)  # taking down an interpreter with PyTorch in it needs seconds, and does no good
+
+
+def finish(demo: gr.Blocks) -> None:
+    """Take no more uploads, answer what was asked, within END_SECONDS; then close."""
+    Limits.ending = True
+    queue = demo._queue
+    give_up = time.monotonic() + END_SECONDS
+    idle = 0  # tenths of a second without work; answers that nobody fetched get two seconds
+    while time.monotonic() < give_up:
+        undelivered = any(
+            queue.pending_event_ids_session.get(session) and not messages.empty()
+            for session, messages in list(queue.pending_messages_per_session.items())
+        )
+        idle = 0 if len(queue) or queue.get_active_worker_count() else idle + 1
+        if idle > (20 if undelivered else 5):
+            break
+        time.sleep(0.1)
+    demo.close(verbose=False)
+    delete_files_created_by_app(demo, None)  # if a stream kept the server from ending in time

@@ -1,0 +1,54 @@
+"""The page needs nothing but the app: it works with the network cut, and asks nobody else."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+import serving
+import soaking
+from test_browser import CHROMIUM, FLAGS, TEE, Page
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
+]
+# No name resolves and no address connects, but the app's own.
+CUT = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+def test_the_page_works_with_the_network_cut(tmp_path):
+    address = serving.start()
+    own = urlsplit(address).netloc
+    (tmp_path / "shirt.png").write_bytes(soaking.pictures()[0])
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, CUT])
+        opened = Page(chromium, address)
+        opened.draw(TEE)
+        opened.expect_answer()
+        opened.tab("Upload")
+        opened.upload(tmp_path / "shirt.png")
+        opened.expect_answer()
+        opened.page.get_by_role("button", name="Use via API").first.click()
+        opened.page.get_by_text("/predict_many").first.wait_for()
+        urls = {urlsplit(url) for url in opened.asked}
+        chromium.close()
+    web = {url.netloc for url in urls if url.scheme not in ("data", "blob")}
+    assert web == {own}, web
+
+
+def test_the_app_itself_calls_nobody(server):
+    """Its open connections, after all that other tests asked of it, go to this machine only."""
+    process, _ = serving.running()
+    tcp = (f"/proc/{process.pid}/net/tcp", f"/proc/{process.pid}/net/tcp6")
+    inodes = set()
+    try:
+        for handle in Path(f"/proc/{process.pid}/fd").iterdir():
+            inodes.add(str(handle.readlink()).removeprefix("socket:[").removesuffix("]"))
+        rows = [line.split() for file in tcp for line in Path(file).read_text().splitlines()[1:]]
+    except OSError:
+        pytest.skip("no /proc here")
+    remote = {row[2].rpartition(":")[0] for row in rows if row[9] in inodes}
+    loopback = {"0100007F", "00000000", "0" * 32, "0000000000000000FFFF00000100007F"}
+    assert remote <= loopback | {"00000000000000000000000001000000"}
