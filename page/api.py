@@ -170,7 +170,7 @@ def publish(demo: gr.Blocks, panels: Panels) -> None:
         function = demo.fns[gr.api(endpoint).get("id")]
         texts = get_function_description(endpoint)[1]
         for component, (name, text) in zip(function.inputs, texts.items(), strict=True):
-            component.label = name
+            component.label = name.capitalize()  # the page would look "image" up as a text's key
             component._api_info = {**component._api_info, "additional_description": text}
             if name in EXAMPLES:
                 component.example_payload = partial(dict.get, EXAMPLES, name)
@@ -204,9 +204,9 @@ def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
 
     async def process_api(block_fn: Any, inputs: list[Any], **options: Any) -> Any:
         scripts = not isinstance(block_fn, int) and block_fn.api_visibility != "private"
-        names = [component.label for component in block_fn.inputs] if scripts else []
-        if scripts and len(inputs) != len(names):
-            text = f"/{block_fn.api_name} takes {len(names)} values: {', '.join(names)}."
+        if not isinstance(block_fn, int) and len(inputs) != len(block_fn.inputs):
+            names = ", ".join(str(component.label).lower() for component in block_fn.inputs)
+            text = f"/{block_fn.api_name} takes {len(block_fn.inputs)} values: {names}."
             raise gr.Error(text, print_exception=False)
         try:
             return await process(block_fn=block_fn, inputs=inputs, **options)

@@ -97,7 +97,7 @@ def test_each_endpoint_is_described_with_types_and_examples(described):
     for name, endpoint in described.items():
         assert endpoint["description"], name
         for parameter in endpoint["parameters"]:
-            assert parameter["label"] == parameter["parameter_name"]
+            assert parameter["label"].lower() == parameter["parameter_name"]
             assert parameter["type"]["additional_description"], (name, parameter["label"])
             assert parameter["example_input"] not in (None, "..."), (name, parameter["label"])
             assert parameter["python_type"]["type"] not in ("", "Any")
@@ -162,7 +162,7 @@ def test_mcp_calls(server):
             await session.call_tool("predict", {"image": tee, "network": "mlp"}),
             await session.call_tool("predict_many", {"images": [tee, tee], "network": "mlp"}),
             await session.call_tool("explain", {"image": tee, "network": "mlp"}),
-            await session.call_tool("card", {"network": "mlp"}),
+            await session.call_tool("model_card", {"network": "mlp"}),
         ]
 
     results = with_mcp(server, calls)
@@ -171,7 +171,7 @@ def test_mcp_calls(server):
     label = check(one)
     assert [check(answer) for answer in many] == [label, label]
     assert why["label"] == label
-    assert card["classes"] == list(CLASSES)
+    assert card["card"]["classes"] == list(CLASSES)
 
 
 def test_mcp_opens_no_file_and_no_address_inside(server, tmp_path):
