@@ -87,17 +87,16 @@ def make(
 
 
 def _held_out(held: list[Labelled], find: Find) -> dict[str, Pictures]:
-    kinds = {"photo": ".jpg", "drawing": ".png"}
     return {
         kind: as_read(
             (
                 (decode(item.path), kind, accept)
                 for item, accept in accepted(held)
-                if item.path.suffix == suffix
+                if item.kind == kind
             ),
             find,
         )
-        for kind, suffix in kinds.items()
+        for kind in ("photo", "drawing")
     }
 
 
