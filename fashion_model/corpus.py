@@ -105,7 +105,7 @@ def accepted(labelled: Sequence[Labelled]) -> Iterator[tuple[Labelled, tuple[int
 def real_photos(labelled: Sequence[Labelled], rng: np.random.Generator) -> Iterator[Item]:
     """Each photo as it is and in PHOTO_COPIES variants: turned, cropped, lit and scaled anew."""
     for item, accept in accepted(labelled):
-        if item.path.suffix == ".jpg":
+        if item.kind == "photo":
             picture = decode(item.path).convert("RGB")
             yield picture, "photo", accept
             for _ in range(PHOTO_COPIES):
@@ -136,7 +136,7 @@ def _retaken(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 def real_drawings(labelled: Sequence[Labelled], generator: torch.Generator) -> Iterator[Item]:
     """Each drawing as it is and drawn again, bent, with other pens: garments more often."""
     for item, accept in accepted(labelled):
-        if item.path.suffix != ".png":
+        if item.kind != "drawing":
             continue
         picture = decode(item.path)
         yield picture, "drawing", accept

@@ -79,6 +79,11 @@ class Labelled:
     accept: tuple[int, ...]  # the classes that count as right; empty: none of the ten
     sender: str  # who took it; "" where nobody knows
 
+    @property
+    def kind(self) -> str:
+        """How training reads it: a PNG is a "drawing", any other file a "photo"."""
+        return "drawing" if self.path.suffix.lower() == ".png" else "photo"
+
 
 def load_labelled(folder: str | Path) -> list[Labelled]:
     """The pictures that folder/labels.csv lists: path, source, label, accept, sender.

@@ -151,7 +151,7 @@ def _material(
     cutouts: dict[int, list[Cutout]] = {}
     for item in tqdm(labelled, desc="photos", disable=not progress, mininterval=5.0):
         picture = decode(item.path)
-        if item.path.suffix == ".png":
+        if item.kind == "drawing":
             sheets.append(255 - np.asarray(picture.convert("L").resize((112, 112))))
             continue
         picture = picture.convert("RGB")

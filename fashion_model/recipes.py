@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from fashion_model import calibration, checkpoint, corpus, data, finding
+from fashion_model import checkpoint, corpus, data, finding
 from fashion_model.corpus import accepted, as_read, extra_pictures
 from fashion_model.data import Labelled
 from fashion_model.decoding import decode
 from fashion_model.errors import DataError
 from fashion_model.photos import Find
 from fashion_model.run import Recipe
-from fashion_model.training import Pictures, logits_of, train
+from fashion_model.training import Pictures, train
 
 RECIPES = {
     "finder": finding.RECIPE,
@@ -74,46 +74,29 @@ def make(
         finder, _ = checkpoint.load("finder", "cpu")
         held_pictures |= _held_out(held, finder)  # before the hours of training, which it may end
         extra = _extra(learn, images, labels, finder, seed, progress)
-    path = train(
+    return train(
         network,
         Pictures.of(images, labels),
         Pictures.of(*validation),
         extra=extra,
         test=Pictures.of(*data.load_fashion_mnist(False, root)),
+        held_out=held_pictures,
         card=card,
         **common,  # type: ignore[arg-type]
     )
-    calibrate(path, held_pictures)
-    return path
-
-
-def calibrate(path: Path, held_out: dict[str, Pictures]) -> None:
-    """Write temperatures, and where unsure begins, for each kind of held-out picture to a card."""
-    network, card = checkpoint.load(path, "cpu")
-    card |= {"temperature": {}, "unsure_below": {}}
-    for kind, pictures in held_out.items():
-        if not pictures.accept.any():
-            continue  # no garment of this kind was held out
-        logits = logits_of(network, pictures.pixels)
-        divisor = calibration.temperature(logits, pictures.accept)
-        least = calibration.unsure_below(logits, pictures.accept, divisor)
-        card["temperature"][kind] = round(divisor, 4)
-        card["unsure_below"][kind] = round(least, 4)
-    checkpoint.save(path, network, card)
 
 
 def _held_out(held: list[Labelled], find: Find) -> dict[str, Pictures]:
-    kinds = {"photo": ".jpg", "drawing": ".png"}
     return {
         kind: as_read(
             (
                 (decode(item.path), kind, accept)
                 for item, accept in accepted(held)
-                if item.path.suffix == suffix
+                if item.kind == kind
             ),
             find,
         )
-        for kind, suffix in kinds.items()
+        for kind in ("photo", "drawing")
     }
 
 

@@ -1,6 +1,6 @@
 """Training a network that answers with a class: pictures and their classes -> a checkpoint."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fashion_model import checkpoint
+from fashion_model import calibration, checkpoint
 from fashion_model.augmentation import affine, erase, shift_and_flip
 from fashion_model.networks import CLASSES
 from fashion_model.run import Recipe, Run
@@ -81,6 +81,7 @@ def train(
     *,
     extra: Pictures | None = None,
     test: Pictures | None = None,
+    held_out: Mapping[str, Pictures] | None = None,
     recipe: Recipe,
     seed: int = 0,
     out: str | Path | None = None,
@@ -93,7 +94,8 @@ def train(
     An epoch is every picture of clean once and the recipe's share of extra, drawn anew. After
     each epoch the state is saved beside out, and a run that was interrupted goes on from there.
     validation is only watched: the last epoch's weight average is what is saved. test is scored
-    once, after that. card's entries are added to the checkpoint's.
+    once, after that, and held_out gives each kind of picture its temperature. card's entries are
+    added to the checkpoint's.
     """
     out = Path(out) if out is not None else checkpoint.resolve(network)
     every = clean if extra is None else Pictures.concatenate([clean, extra])
@@ -127,16 +129,28 @@ def train(
     bar.close()
     final = run.network()
     scores = {
-        name: accuracy(logits_of(final, held_out.pixels), held_out.accept)
-        for name, held_out in (("validation", validation), ("test", test))
-        if held_out is not None
+        name: accuracy(logits_of(final, scored.pixels), scored.accept)
+        for name, scored in (("validation", validation), ("test", test))
+        if scored is not None
     }
-    pictures = {"clean": len(clean), "extra": others}
-    checkpoint.save(
-        out, final, {**run.card(), "pictures": pictures, "accuracy": scores, **(card or {})}
-    )
+    told = {"pictures": {"clean": len(clean), "extra": others}, "accuracy": scores}
+    told |= calibrated(final, held_out or {})
+    checkpoint.save(out, final, {**run.card(), **told, **(card or {})})
     state.unlink(missing_ok=True)
     return out
+
+
+def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, float]]:
+    """A card's temperatures, and where unsure begins, for each kind of held-out picture."""
+    divisors, limits = {}, {}
+    for kind, pictures in held_out.items():
+        if not pictures.accept.any():
+            continue  # no garment of this kind was held out
+        logits = logits_of(network, pictures.pixels)
+        divisor = calibration.temperature(logits, pictures.accept)
+        limits[kind] = round(calibration.unsure_below(logits, pictures.accept, divisor), 4)
+        divisors[kind] = round(divisor, 4)
+    return {"temperature": divisors, "unsure_below": limits}
 
 
 def _loss(

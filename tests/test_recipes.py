@@ -6,7 +6,7 @@ import torch
 
 from fashion_model import checkpoint, corpus, data, finding, predictor, recipes, training
 from fashion_model.errors import DataError, InputError
-from fashion_model.recipes import calibrate, make
+from fashion_model.recipes import make
 from fashion_model.training import Pictures
 
 FEW = {"PHOTO_COPIES": 1, "DOODLE_COPIES": 2, "OTHER_COPIES": 1, "MADE_UP": 40, "NOTHING": 4}
@@ -135,24 +135,29 @@ def test_a_folder_where_no_photo_is_held_out(options, real_folder):
     assert set(card["temperature"]) == set(card["unsure_below"]) == {"dataset", "drawing"}
 
 
-def test_calibration_changes_the_card_and_not_the_weights(options):
-    path = make("mlp", **options)
-    network, before = checkpoint.load(path, "cpu")
+def test_each_kind_gets_the_temperature_of_its_own_pictures(options):
+    network, _ = checkpoint.load(make("mlp", **options), "cpu")
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (50, 28, 28), generator=generator, dtype=torch.uint8)
     logits = training.logits_of(network, pixels)
     right = Pictures.of(pixels, logits.argmax(1))
     wrong = Pictures.of(pixels, logits.argmin(1))
-    calibrate(path, {"photo": right, "drawing": wrong})
-    again, card = checkpoint.load(path, "cpu")
-    assert card["temperature"] == {"photo": 0.1, "drawing": 10.0}
-    assert card["unsure_below"]["photo"] > card["unsure_below"]["drawing"]
-    changed = {"temperature", "unsure_below"}
-    assert {k: v for k, v in card.items() if k not in changed} == {
-        k: v for k, v in before.items() if k not in changed
-    }
-    pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+    told = training.calibrated(network, {"photo": right, "drawing": wrong})
+    assert told["temperature"] == {"photo": 0.1, "drawing": 10.0}
+    assert told["unsure_below"]["photo"] > told["unsure_below"]["drawing"]
+
+
+def test_a_run_that_ends_while_it_is_calibrated_goes_on_from_its_last_epoch(
+    options, real_folder, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "calibrated", None)
+        with pytest.raises(TypeError):
+            make("mlp", real=real_folder, **options)
+    assert not options["out"].exists()
+    monkeypatch.setattr(training, "augmented", None)  # no more steps
+    _, card = checkpoint.load(make("mlp", real=real_folder, **options), "cpu")
+    assert set(card["temperature"]) == {"dataset", "photo", "drawing"}
 
 
 def test_the_finder_is_given_the_real_pictures_that_are_not_held_out(
