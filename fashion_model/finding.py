@@ -216,7 +216,10 @@ def varied(
 
 
 def inked(lines: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Drawings (N, 3, 96, 96) of lines (N, 1, H, W): any ink on any paper, some photographed."""
+    """Drawings (N, 3, 96, 96) of lines (N, 1, H, W): any ink on any paper, some photographed.
+
+    Half of them are soft, or softness alone would tell a photo.
+    """
     n = len(lines)
 
     def rand(*shape: int) -> torch.Tensor:
@@ -241,4 +244,8 @@ def inked(lines: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     light = F.interpolate(randn(n, 1, 3, 3) * 0.08, (SIDE, SIDE), mode="bicubic")
     grain = randn(n, 1, SIDE, SIDE) * rand(n, 1, 1, 1) * 0.05
     photographed = rand(n, 1, 1, 1) < 0.5
-    return (x + (light + grain) * photographed).clamp(0, 1)
+    x = x + (light + grain) * photographed
+    side = int(torch.randint(20, 80, (), generator=generator))  # a thumbnail, made large again
+    soft = F.interpolate(x, (side, side), mode="bilinear", antialias=True)
+    soft = F.interpolate(soft, (SIDE, SIDE), mode="bicubic")
+    return torch.where(rand(n, 1, 1, 1) < 0.5, soft, x).clamp(0, 1)

@@ -52,15 +52,15 @@ class ConvolutionalNetwork(nn.Module):
     28x28, where a CPU would spend most of its time.
     """
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.stages = nn.Sequential(
             OrderedDict(
                 unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
-                local=_stage(4, width, 1),  # (N, 48, 14, 14)
-                parts=_stage(width, 2 * width, 2),  # (N, 96, 7, 7)
-                whole=_stage(2 * width, 2 * width, 1),  # (N, 96, 7, 7)
-                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 96)
+                local=_stage(4, width, 1),  # (N, 64, 14, 14)
+                parts=_stage(width, 2 * width, 2),  # (N, 128, 7, 7)
+                whole=_stage(2 * width, 2 * width, 1),  # (N, 128, 7, 7)
+                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 128)
                 head=nn.Linear(2 * width, len(CLASSES)),
             )
         )

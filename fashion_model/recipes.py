@@ -20,7 +20,9 @@ from fashion_model.training import Pictures, train
 RECIPES = {
     "finder": finding.RECIPE,
     "mlp": Recipe(epochs=100, extra=0.8),
-    "cnn": Recipe(epochs=10, extra=0.8, learning_rate=3e-3, erase_chance=0.25),
+    "cnn": Recipe(
+        epochs=26, extra=1.0, learning_rate=3e-3, muon=0.04, weight_decay=0.02, erase_chance=0.25
+    ),
 }
 HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
 MAKERS = (

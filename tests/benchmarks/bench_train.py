@@ -1,0 +1,88 @@
+"""How many pictures a second train each network, and what share of the machine's peak that is.
+
+Run from the project's folder: .venv/bin/python tests/benchmarks/bench_train.py [--steps N]
+The peak is that of a float32 matrix product, measured in the same run. Pictures are noise.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from fashion_model.recipes import RECIPES
+from fashion_model.run import Run
+from fashion_model.training import as_input, augmented, loss_of
+
+
+def seconds(call, rounds: int) -> float:
+    """Median of rounds calls, after two to warm up."""
+    times = []
+    for _ in range(rounds + 2):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[2:])
+
+
+def peak(size: int = 2048) -> float:
+    """Floating-point operations a second of a matrix product."""
+    a = torch.randn(size, size)
+    return 2 * size**3 / seconds(lambda: a @ a, 10)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20)
+    options = parser.parse_args()
+    best = peak()
+    print(f"{torch.get_num_threads()} threads, matrix product: {best / 1e9:.0f} GFLOP/s")
+    columns = "pictures/s  network  optimiser  augmentation  loop  of peak"
+    print(f"{'':5}{columns}   (network to loop: shares of a step)")
+    for name in ("mlp", "cnn"):
+        recipe = RECIPES[name]
+        run = Run(name, recipe, device="cpu")
+        pixels = torch.randint(0, 256, (20 * recipe.batch, 28, 28), dtype=torch.uint8)
+        accept = torch.eye(10).bool().repeat(len(pixels) // 10, 1)
+        index = torch.arange(recipe.batch)
+
+        def drawn(pixels=pixels, recipe=recipe, run=run):
+            index = torch.randint(0, len(pixels), (recipe.batch,))
+            return augmented(as_input(pixels[index]), recipe, run.generator)
+
+        x, y = drawn(), accept[index]
+
+        def learn(network, x=x, y=y, smoothing=recipe.smoothing):
+            return loss_of(network(x), y, smoothing)
+
+        def backward(run=run, learn=learn):
+            run.twin.zero_grad(set_to_none=True)
+            learn(run.twin).backward()
+
+        def optimise(run=run):
+            for optimizer in run.optimizers:
+                optimizer.step()
+
+        def whole(run=run, learn=learn, drawn=drawn):
+            drawn()
+            run.step(learn, last=10_000)
+
+        with FlopCounterMode(display=False) as flops:
+            backward()
+        step = seconds(whole, options.steps)
+        parts = [seconds(part, options.steps) for part in (backward, optimise, drawn)]
+        shares = [part / step for part in (*parts, step - sum(parts))]
+        network, optimiser, augmentation, loop = (f"{share:.1%}" for share in shares)
+        print(
+            f"{name:5}{recipe.batch / step:10.0f}{network:>9}{optimiser:>11}{augmentation:>14}"
+            f"{loop:>6}{flops.get_total_flops() / step / best:>9.1%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
