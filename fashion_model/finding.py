@@ -216,10 +216,8 @@ def varied(
 
 
 def inked(lines: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Drawings (N, 3, 96, 96) of lines (N, 1, H, W): any ink on any paper, some photographed.
-
-    Half of them are soft, or softness alone would tell a photo.
-    """
+    """Drawings (N, 3, 96, 96) of lines (N, 1, H, W): any ink on any paper, some photographed, and
+    half of them soft: else softness alone would tell a photo."""
     n = len(lines)
 
     def rand(*shape: int) -> torch.Tensor:
