@@ -48,6 +48,7 @@ def check(confidences):
     return next(iter(confidences))
 
 
+@pytest.mark.network
 def test_javascript(server, tmp_path):
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("no Node.js and npm here")
