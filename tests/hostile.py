@@ -369,9 +369,6 @@ def payloads(address: str) -> list[tuple[str, object]]:
         "/tmp/../etc/passwd",
         "\0",
         "~/.ssh",
-    ]:
-        sent.append(("path of a file on the server", {"path": path, "meta": META}))
-    for path in [
         "C:\\Windows\\win.ini",
         "\\\\host\\share",
         "a" * 5000,

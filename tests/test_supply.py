@@ -52,7 +52,10 @@ def test_no_dependency_has_a_known_hole_that_a_release_mends(tmp_path):
     listed.write_text("\n".join(f"{name}=={number}" for name, number in sorted(pinned.items())))
     command = [sys.executable, "-m", "pip_audit", "-r", listed, "--no-deps", "--disable-pip"]
     options = ["--format", "json", "--progress-spinner", "off", "--timeout", "10"]
-    audit = subprocess.run([*command, *options], capture_output=True, text=True, timeout=240)
+    try:
+        audit = subprocess.run([*command, *options], capture_output=True, text=True, timeout=240)
+    except subprocess.TimeoutExpired:
+        pytest.skip("the database of advisories does not answer")
     try:
         told = json.loads(audit.stdout)["dependencies"]
     except ValueError:
