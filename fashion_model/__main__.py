@@ -43,6 +43,7 @@ def train(options: argparse.Namespace) -> int:
         root=options.data,
         real=options.real,
         epochs=options.epochs,
+        start=options.start,
         seed=options.seed,
         out=options.out,
         device=options.device,
@@ -165,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
     add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings to train on")
     add.add_argument("--epochs", type=_count, help="instead of the recipe's number")
+    add.add_argument("--start", metavar="NAME", help="a checkpoint or its path to train on")
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
     add.set_defaults(command=train)

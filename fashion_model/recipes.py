@@ -47,6 +47,7 @@ def make(
     real: str | Path | None = None,
     epochs: int | None = None,
     seed: int = 0,
+    start: str | Path | None = None,
     out: str | Path | None = None,
     device: str | None = None,
     progress: bool = True,
@@ -54,10 +55,13 @@ def make(
     """Train network ("finder", "mlp" or "cnn") and write its checkpoint; the path of that.
 
     root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
-    and drawings; without one, mlp and cnn train on Fashion-MNIST alone. An interrupted run goes
-    on where it stopped.
+    and drawings; without one, mlp and cnn train on Fashion-MNIST alone. start: a checkpoint of
+    this network to train on, which goes at half the learning rate. An interrupted run goes on
+    where it stopped.
     """
     recipe = RECIPES[network] if epochs is None else replace(RECIPES[network], epochs=epochs)
+    if start is not None:
+        recipe = replace(recipe, learning_rate=recipe.learning_rate / 2, muon=recipe.muon / 2)
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     labelled = [] if real is None else data.load_labelled(real)
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
@@ -68,6 +72,8 @@ def make(
         card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
     common = {"recipe": recipe, "seed": seed, "out": out, "device": device, "progress": progress}
     if network == "finder":
+        if start is not None:
+            raise DataError("the finder only trains from the beginning: leave --start away.")
         if not labelled:
             raise DataError("the finder learns from real photos: name their folder with --real.")
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
@@ -83,6 +89,7 @@ def make(
         extra=extra,
         test=Pictures.of(*data.load_fashion_mnist(False, root)),
         held_out=held_pictures,
+        start=start,
         card=card,
         **common,  # type: ignore[arg-type]
     )

@@ -15,7 +15,7 @@ from torch import nn
 
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
-from fashion_model.folding import fold, with_batch_norm
+from fashion_model.folding import fold, unfold, with_batch_norm
 from fashion_model.networks import ARCHITECTURES
 
 
@@ -28,7 +28,9 @@ class Recipe:
     which Muon then trains (Jordan 2024, https://kellerjordan.github.io/posts/muon/). extra is
     how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
     smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
-    others move by whole pixels, which blurs nothing), shift the pixels that they move by.
+    others move by whole pixels, which blurs nothing), shift the pixels that they move by. teacher
+    names a checkpoint whose confidences, on the very same views, are half of what is learnt
+    (Beyer et al. 2022, arXiv 2106.05237).
     """
 
     epochs: int
@@ -43,6 +45,7 @@ class Recipe:
     affine_chance: float = 0.5
     shift: int = 2
     erase_chance: float = 0.0
+    teacher: str = ""
 
 
 class Run:
@@ -91,6 +94,11 @@ class Run:
             )
         self.rates = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         self.epoch, self.steps, self.seconds = 0, 0, 0.0
+
+    def begin_with(self, network: nn.Module, x: torch.Tensor) -> None:
+        """Take over the weights of a network of this architecture; x is a batch of pictures."""
+        self.twin.load_state_dict(unfold(network.to(self.device), x).state_dict())
+        self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
 
     def step(self, loss_of: Callable[[nn.Module], torch.Tensor], last: int) -> float:
         """One optimiser step on loss_of(network), whose value it returns; last is their number."""

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from fashion_model import calibration, checkpoint
 from fashion_model.augmentation import affine, erase, shift_and_flip
+from fashion_model.errors import CheckpointError
 from fashion_model.networks import CLASSES
 from fashion_model.run import Recipe, Run
 
@@ -84,6 +85,7 @@ def train(
     held_out: Mapping[str, Pictures] | None = None,
     recipe: Recipe,
     seed: int = 0,
+    start: str | Path | None = None,
     out: str | Path | None = None,
     device: torch.device | str | None = None,
     card: dict[str, Any] | None = None,
@@ -95,15 +97,28 @@ def train(
     each epoch the state is saved beside out, and a run that was interrupted goes on from there.
     validation is only watched: the last epoch's weight average is what is saved. test is scored
     once, after that, and held_out gives each kind of picture its temperature. card's entries are
-    added to the checkpoint's.
+    added to the checkpoint's. start is a checkpoint whose weights to begin with, rather than
+    fresh ones; its card's account of its own training goes into "before" of the new one.
     """
     out = Path(out) if out is not None else checkpoint.resolve(network)
     every = clean if extra is None else Pictures.concatenate([clean, extra])
     others = len(every) - len(clean)
-    run = Run(network, recipe, seed, device, f"{len(clean)} and {others} pictures")
+    said, before = f"{len(clean)} and {others} pictures", []
+    if start is not None:
+        first, told = checkpoint.load(start, "cpu")
+        if told["architecture"] != network:
+            raise CheckpointError(f"{start} is of architecture {told['architecture']}: {network}?")
+        said += f", from {checkpoint.digest(first)[:12]}"
+        account = {key: told[key] for key in ("epochs", "seconds", "recipe") if key in told}
+        before = [*told.get("before", []), account]
+    run = Run(network, recipe, seed, device, said)
+    teacher = checkpoint.load(recipe.teacher, run.device)[0] if recipe.teacher else None
     state = out.with_suffix(".training")
     if state.exists():
         run.resume(state)
+    elif start is not None:
+        some = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[:2048]
+        run.begin_with(first, as_input(every.pixels[some].to(run.device)))
     drawn = min(others, round(recipe.extra * len(clean)))
     steps = -(-(len(clean) + drawn) // recipe.batch)
     pixels, accept = every.pixels.to(run.device), every.accept.to(run.device)
@@ -116,7 +131,8 @@ def train(
         total = 0.0
         for index in order[shuffle].split(recipe.batch):
             x = augmented(as_input(pixels[index]), recipe, run.generator)
-            total += len(index) * run.step(_loss(x, accept[index], recipe.smoothing), last)
+            loss = _loss(x, accept[index], recipe.smoothing, teacher)
+            total += len(index) * run.step(loss, last)
             bar.update()
         run.epoch += 1
         logits = logits_of(run.network(), validation.pixels)
@@ -133,9 +149,10 @@ def train(
         for name, scored in (("validation", validation), ("test", test))
         if scored is not None
     }
-    told = {"pictures": {"clean": len(clean), "extra": others}, "accuracy": scores}
-    told |= calibrated(final, held_out or {})
-    checkpoint.save(out, final, {**run.card(), **told, **(card or {})})
+    made: dict[str, Any] = {"before": before} if before else {}
+    made |= {"pictures": {"clean": len(clean), "extra": others}, "accuracy": scores}
+    made |= calibrated(final, held_out or {})
+    checkpoint.save(out, final, {**run.card(), **made, **(card or {})})
     state.unlink(missing_ok=True)
     return out
 
@@ -154,9 +171,19 @@ def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str
 
 
 def _loss(
-    x: torch.Tensor, accept: torch.Tensor, smoothing: float
+    x: torch.Tensor, accept: torch.Tensor, smoothing: float, teacher: nn.Module | None
 ) -> Callable[[nn.Module], torch.Tensor]:
-    return lambda network: loss_of(network(x), accept, smoothing)
+    """The loss of a network on x, half of which is for not answering as the teacher, if any."""
+    if teacher is None:
+        return lambda network: loss_of(network(x), accept, smoothing)
+    with torch.no_grad():
+        taught = teacher(x).softmax(1)
+
+    def loss(network: nn.Module) -> torch.Tensor:
+        logits = network(x)
+        return (loss_of(logits, accept, smoothing) + F.cross_entropy(logits, taught)) / 2
+
+    return loss
 
 
 def augmented(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:

@@ -20,7 +20,10 @@ function showCard(reply, content) {
   content.append(make("div", "card", null, ...parts));
 }
 
-function training({ epochs, pictures, seconds, device, versions }) {
+function training({ before = [], pictures, device, versions, ...last }) {
+  const runs = [...before, last]; // a run may start from an earlier one's weights
+  const sum = (key) => (runs.every((run) => run[key]) ? runs.reduce((total, run) => total + run[key], 0) : undefined);
+  const [epochs, seconds] = [sum("epochs"), sum("seconds")];
   const time = seconds && say("card.minutes", { count: number(Math.round(seconds / 60)) });
   const values = { epochs, clean: pictures && number(pictures.clean), extra: pictures && number(pictures.extra), seconds: time, device, torch: versions?.torch };
   return make("p", "note", Object.values(values).some((value) => value === undefined) ? "" : say("card.training", values));

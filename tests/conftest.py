@@ -37,6 +37,18 @@ def pytest_runtest_makereport(item):
     return report
 
 
+def pytest_sessionfinish(session):
+    """With several processes (-n), each tells the first what its users saw."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["seen"] = {k: dict(v) for k, v in hostile.SEEN.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for kind, told in getattr(node, "workeroutput", {}).get("seen", {}).items():
+        hostile.SEEN[kind].update(told)
+
+
 def pytest_terminal_summary(terminalreporter):
     """The table of bad inputs: what was sent, how often, and what the user sees."""
     if not hostile.SEEN:

@@ -1,12 +1,10 @@
 """The command line, in this process except where the process itself is the matter."""
 
-import io
 import json
 import subprocess
 import sys
 
 import pytest
-from PIL import Image
 
 from conftest import TOP
 from fashion_model import CLASSES, checkpoint, recipes
@@ -139,7 +137,7 @@ def test_wrong_command_lines_end_with_status_2(arguments, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
-def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, capsys):
+def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, sheet, capsys):
     out = tmp_path / "mlp.safetensors"
     arguments = ["train", "--network", "mlp", "--data", str(made_up_data), "--out", str(out)]
     assert main([*arguments, "--epochs", "1", "--device", "cpu", "--seed", "3"]) == 0
@@ -148,10 +146,8 @@ def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, capsys)
     printed = [f"{name} accuracy {scores[name]:.2%}" for name in ("test", "validation")]
     assert capsys.readouterr().out == f"{out}: {', '.join(printed)}\n"
     assert (card["architecture"], card["epochs"], card["seed"]) == ("mlp", 1, 3)
-    picture = io.BytesIO()
-    Image.effect_noise((60, 60), 80).save(picture, "PNG")
-    (tmp_path / "noise.png").write_bytes(picture.getvalue())
-    assert main(["predict", "--network", str(out), str(tmp_path / "noise.png")]) == 0
+    sheet[0][0].save(tmp_path / "garment.png")
+    assert main(["predict", "--network", str(out), str(tmp_path / "garment.png")]) == 0
 
 
 def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
@@ -169,6 +165,7 @@ def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
         "real": str(tmp_path),
         "root": "d",
         "epochs": None,
+        "start": None,
         "seed": 0,
         "out": None,
         "device": None,

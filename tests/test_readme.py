@@ -55,7 +55,8 @@ def test_pictures_and_commands_are_there():
     for name in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (TOP / name).is_file(), name
     commands = re.findall(r"^(python3 -m venv \.venv && .*)$", README, re.MULTILINE)
-    assert [command.split()[-1] for command in commands] == ["app.py", "pytest"]
+    started = [re.split(r"\.venv/bin/python ", command)[-1] for command in commands]
+    assert started == ["app.py", "-m pytest -n 2 --dist loadfile"]
     for name in re.findall(r"-r (\S+)", " ".join(commands)):
         assert (TOP / name).is_file(), name
 

@@ -1,6 +1,7 @@
 """Training on made-up pictures: the loss by hand, folding, augmentation, going on after a stop."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from fashion_model import checkpoint, training
 from fashion_model.augmentation import affine, erase, shift_and_flip
 from fashion_model.errors import CheckpointError
-from fashion_model.folding import fold, with_batch_norm
+from fashion_model.folding import fold, unfold, with_batch_norm
 from fashion_model.networks import ARCHITECTURES, NETWORKS
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, accuracy, loss_of, train
@@ -88,6 +89,26 @@ def test_folding_changes_nothing_but_the_form(name):
         torch.testing.assert_close(fold(twin)(x), twin.eval()(x), rtol=1e-3, atol=1e-4)
     assert str(fold(twin)) == str(network)
     assert fold(twin).state_dict().keys() == network.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_unfolding_changes_nothing_but_the_form(name):
+    torch.manual_seed(0)
+    network = ARCHITECTURES[name]()
+    x = torch.rand((32, 1, 28, 28) if name in NETWORKS else (8, 3, 96, 96))
+    twin = unfold(network, x)
+    first = next(
+        module for module in twin.modules() if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d)
+    )
+    weight = next(twin.parameters())
+    torch.testing.assert_close(weight.detach().flatten(1).norm(dim=1), torch.ones(len(weight)))
+    assert not torch.equal(first.running_var, torch.ones(len(weight)))
+    other = torch.rand_like(x)
+    with torch.no_grad():
+        torch.testing.assert_close(fold(twin)(other), network(other), rtol=1e-3, atol=1e-4)
+        if name in NETWORKS:  # the norms start with the batch's own statistics
+            torch.testing.assert_close(twin.train()(x), network(x), rtol=1e-2, atol=5e-3)
+    assert twin.state_dict().keys() == with_batch_norm(network).state_dict().keys()
 
 
 # Augmentation.
@@ -197,6 +218,45 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch, extr
     train("mlp", bars(96), bars(20), recipe=recipe, out=path, progress=False, **more)
     assert len(calls) == 2 + 2 + 1  # two stopped in the second epoch; two epochs, and the card
     assert all(map(torch.equal, weights(whole), weights(path)))
+
+
+def test_a_run_that_starts_from_a_checkpoint_goes_on_from_what_it_knows(tmp_path):
+    clean, held_out = bars(600), bars(100, seed=1)
+    recipe = Recipe(epochs=6, batch=32, shift=0, affine_chance=0.0, ema=0.9)
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    train("mlp", clean, held_out, recipe=recipe, out=first, progress=False)
+    one = Recipe(epochs=1, batch=32, shift=0, affine_chance=0.0, ema=0.9, learning_rate=1e-5)
+    train("mlp", clean, held_out, recipe=one, start=first, out=second, progress=False)
+    cards = [checkpoint.load(path, device="cpu")[1] for path in (first, second)]
+    assert cards[1]["accuracy"]["validation"] >= cards[0]["accuracy"]["validation"] > 0.95
+    assert "before" not in cards[0]
+    assert [run["epochs"] for run in cards[1]["before"]] == [6]
+    with pytest.raises(CheckpointError, match="of architecture mlp"):
+        train("cnn", clean, held_out, recipe=one, start=first, out=tmp_path / "third")
+
+
+def test_a_teacher_is_followed_where_labels_are_wrong(tmp_path):
+    recipe = Recipe(epochs=6, batch=32, shift=0, affine_chance=0.0, ema=0.9)
+    clean, held_out = bars(600), bars(100, seed=1)
+    teacher = train(
+        "mlp", clean, held_out, recipe=recipe, out=tmp_path / "teacher.safetensors", progress=False
+    )
+    shuffled = Pictures(clean.pixels, clean.accept.roll(1, 1))  # each label is of the next class
+    taught = replace(recipe, teacher=str(teacher), smoothing=0.0)
+    path = train(
+        "mlp",
+        shuffled,
+        held_out,
+        recipe=taught,
+        out=tmp_path / "student.safetensors",
+        progress=False,
+    )
+    student, _ = checkpoint.load(path, device="cpu")
+    confidence = training.logits_of(student, held_out.pixels).softmax(1)
+    of_teacher = confidence[held_out.accept].mean()
+    of_labels = confidence[held_out.accept.roll(1, 1)].mean()
+    assert of_teacher == pytest.approx(0.5, abs=0.15)
+    assert of_labels == pytest.approx(0.5, abs=0.15)
 
 
 def test_the_state_of_another_run_is_not_gone_on_with(tmp_path, monkeypatch):
