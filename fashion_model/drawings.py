@@ -18,6 +18,8 @@ def ink(rgb: torch.Tensor) -> torch.Tensor:
     The paper is the plane that fits the picture's border best, colour by colour, so that uneven
     light on a photographed sheet is not ink. Raises InputError where nothing is drawn.
     """
+    if rgb.stride(1) == 0:
+        rgb = rgb[:, :1]  # grey: three times the same
     difference = (rgb - _paper(rgb)).abs().amax(1, keepdim=True)
     strength = _darkest(difference)
     if strength < FAINTEST:
@@ -32,23 +34,26 @@ def _darkest(difference: torch.Tensor) -> float:
 
 
 def _paper(rgb: torch.Tensor) -> torch.Tensor:
-    _, _, height, width = rgb.shape
-    y = torch.linspace(-1, 1, height).view(-1, 1).expand(height, width)
-    x = torch.linspace(-1, 1, width).view(1, -1).expand(height, width)
-    design = torch.stack([torch.ones_like(x), x, y], -1)
+    """The paper's colours, (1, C, H, W), of a picture (1, C, H, W)."""
+    height, width = rgb.shape[-2:]
+    y, x = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
     rim = torch.ones(height, width, dtype=torch.bool)
     if min(height, width) > 8:
         depth = max(1, round(min(height, width) * 0.03))
         rim[depth:-depth, depth:-depth] = False
-    colours = rgb[0].permute(1, 2, 0)
-    middle = colours[rim].median(0).values
+    row, column = rim.nonzero().unbind(1)
+    colours = rgb[0, :, row, column]  # (C, R)
+    middle = colours.median(1).values
     # ink that crosses the border is no paper: fit to the half that is nearest the middle colour
-    distance = (colours - middle).abs().amax(-1)
-    rim = rim & (distance <= distance[rim].median() + 0.02)
-    fit = torch.linalg.lstsq(design[rim], colours[rim]).solution
-    plane = design @ fit
+    distance = (colours - middle[:, None]).abs().amax(0)
+    near = distance <= distance.median() + 0.02
+    design = torch.stack([torch.ones_like(x[column]), x[column], y[row]])[:, near].double()
+    normal = torch.linalg.pinv(design @ design.T, hermitian=True)  # a line of pixels has no tilt
+    level, across, down = (normal @ design @ colours[:, near].double().T).float()[..., None, None]
+    plane = level + across * x + down * y[:, None]
     # a plane may bend to the light, not run away from it
-    return torch.maximum(torch.minimum(plane, middle + 0.25), middle - 0.25).permute(2, 0, 1)[None]
+    middle = middle.view(-1, 1, 1)
+    return plane.clamp(middle - 0.25, middle + 0.25)[None]
 
 
 def crop(mask: torch.Tensor, least: float) -> tuple[int, int, int, int]:

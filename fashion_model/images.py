@@ -55,21 +55,23 @@ def prepare(
         original = as_dataset(array)
         if original is not None:
             pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
-            return Prepared(pixels, "dataset", (0.0, 0.0, 1.0, 1.0))
+            return Prepared(pixels, "dataset", photos.WHOLE)
     rgb = as_rgb(array)
     if rgb.amax((2, 3)).sub(rgb.amin((2, 3))).max() < drawings.FAINTEST:
         raise InputError(
             "This picture is blank: it has the same colour everywhere. Draw a garment, or choose "
             "a picture that shows one."
         )
+    seen = None
     if point is not None:
         kind = "photo"
     elif kind == "auto":
-        kind = "drawing" if photos.look_at(rgb, find)[1] > 0 else "photo"
+        seen, drawn = photos.look_at(rgb, find)
+        kind = "drawing" if drawn > 0 else "photo"
     if kind == "drawing":
         pixels, box = drawings.read_drawing(rgb)
         return Prepared(pixels, kind, box)
-    pixels, box, mask = photos.read_photo(rgb, find, point)
+    pixels, box, mask = photos.read_photo(rgb, find, point, seen)
     return Prepared(pixels, kind, box, mask)
 
 

@@ -19,18 +19,23 @@ GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
 
 Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see networks.Finder
 Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 def read_photo(
-    rgb: torch.Tensor, find: Find, point: tuple[float, float] | None = None
+    rgb: torch.Tensor,
+    find: Find,
+    point: tuple[float, float] | None = None,
+    seen: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, Box, torch.Tensor]:
     """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28), the box they show, and the mask.
 
-    find, point and box: see images.prepare. mask is float32 (96, 96) over the whole picture.
-    Raises InputError where no garment is found.
+    find, point and box: see images.prepare. seen: the mask logits of the whole picture, where it
+    was looked at before. mask is float32 (96, 96) over the whole picture. Raises InputError where
+    no garment is found.
     """
-    window = _around(point) if point is not None else (0.0, 0.0, 1.0, 1.0)
-    found = _look(rgb, find, window, point)
+    window = _around(point) if point is not None else WHOLE
+    found = _look(rgb, find, window, point, seen)
     if found.mean() < SMALLEST:
         raise InputError(
             "No garment stands out in this picture. Try one in which it fills most of the frame, "
@@ -66,14 +71,21 @@ def _around(point: tuple[float, float], reach: float = 0.35) -> Box:
 
 
 def _look(
-    rgb: torch.Tensor, find: Find, window: Box, point: tuple[float, float] | None
+    rgb: torch.Tensor,
+    find: Find,
+    window: Box,
+    point: tuple[float, float] | None,
+    seen: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The garment's mask (1, 1, SIDE, SIDE) over the whole picture, looked for in window."""
+    """The garment's mask (1, 1, SIDE, SIDE) over the whole picture, looked for in window.
+
+    seen: what look_at said of that window before.
+    """
     height, width = rgb.shape[-2:]
     x0, x1 = int(window[0] * width), max(int(window[2] * width), int(window[0] * width) + 1)
     y0, y1 = int(window[1] * height), max(int(window[3] * height), int(window[1] * height) + 1)
-    probability = look_at(rgb[..., y0:y1, x0:x1], find)[0].sigmoid()
-    probability = _pieces(probability, window, point)
+    logits = look_at(rgb[..., y0:y1, x0:x1], find)[0] if seen is None else seen
+    probability = _pieces(logits.sigmoid(), window, point)
     whole = torch.zeros(1, 1, height, width)
     whole[..., y0:y1, x0:x1] = F.interpolate(
         probability, (y1 - y0, x1 - x0), mode="bilinear", antialias=True
