@@ -50,7 +50,7 @@ def _paper(rgb: torch.Tensor) -> torch.Tensor:
     design = torch.stack([torch.ones_like(x[column]), x[column], y[row]])[:, near].double()
     normal = torch.linalg.pinv(design @ design.T, hermitian=True)  # a line of pixels has no tilt
     level, across, down = (normal @ design @ colours[:, near].double().T).float()[..., None, None]
-    plane = level + across * x + down * y[:, None]
+    plane: torch.Tensor = level + across * x + down * y[:, None]
     # a plane may bend to the light, not run away from it
     middle = middle.view(-1, 1, 1)
     return plane.clamp(middle - 0.25, middle + 0.25)[None]
