@@ -25,7 +25,7 @@ def keep(name: str | Path, network: nn.Module, found: dict[str, Any]) -> Path:
     path = path_of(name)
     kept = {**load(name, network), **{k: v for k, v in found.items() if k != "network"}}
     if "images" in kept:
-        kept["images"] = _summary(kept["images"])
+        kept["images"] = {**_summary(kept["images"]), "finder": _finder()}
     about = {"weights": checkpoint.digest(network), **_rounded(kept)}
     path.write_text(json.dumps(about, sort_keys=True) + "\n", encoding="utf-8")
     return path
@@ -34,7 +34,8 @@ def keep(name: str | Path, network: nn.Module, found: dict[str, Any]) -> Path:
 def load(name: str | Path, network: nn.Module) -> dict[str, Any]:
     """What keep has written of these weights; empty where there is nothing, or of others.
 
-    Raises DataError if the file is damaged.
+    "images", what people photograph and draw, is about the committed finder too, and left out
+    where that is another one now. Raises DataError if the file is damaged.
     """
     path = path_of(name)
     try:
@@ -46,7 +47,15 @@ def load(name: str | Path, network: nn.Module) -> dict[str, Any]:
             f"{path} is damaged. Make it again with 'python -m fashion_model evaluate --save'."
         ) from error
     weights = about.pop("weights", None) if isinstance(about, dict) else None
-    return about if weights == checkpoint.digest(network) else {}
+    if weights != checkpoint.digest(network):
+        return {}
+    if about.get("images", {}).pop("finder", None) != _finder():
+        about.pop("images", None)
+    return about
+
+
+def _finder() -> str:
+    return checkpoint.digest(checkpoint.load("finder", "cpu")[0])
 
 
 def _summary(images: dict[str, Any]) -> dict[str, Any]:

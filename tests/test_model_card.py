@@ -46,7 +46,9 @@ def found():
 def test_the_committed_results_are_those_of_the_committed_weights(name):
     network, card = checkpoint.load(name, "cpu")
     about = results.load(name, network)
-    assert about, f"stale: run python -m fashion_model evaluate --network {name} --save"
+    assert {"fashion_mnist", "images"} <= about.keys(), (
+        f"stale: run python -m fashion_model evaluate --network {name} --save, and so with --images"
+    )
     score = about["fashion_mnist"]
     assert score["accuracy"] == pytest.approx(card["accuracy"]["test"], abs=1e-3)
     assert sum(map(sum, score["confusion"])) == score["count"] == 10_000
@@ -86,6 +88,15 @@ def test_results_are_kept_together_and_forgotten_with_the_weights(network, found
     path.write_text("{")
     with pytest.raises(DataError, match="evaluate --save"):
         results.load(name, network)
+
+
+def test_what_people_send_is_forgotten_with_the_finder(network, found, tmp_path, monkeypatch):
+    name = tmp_path / "some.safetensors"
+    results.keep(name, network, found)
+    results.keep(name, network, {"fold": 3})
+    assert set(results.load(name, network)) == {"fashion_mnist", "images", "fold"}
+    monkeypatch.setattr(results, "_finder", lambda: "of another finder")
+    assert set(results.load(name, network)) == {"fashion_mnist", "fold"}
 
 
 def test_the_card_of_made_up_results(network, found):

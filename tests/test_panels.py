@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import expect
 
 import fashion_model
@@ -92,6 +93,18 @@ def test_every_panel(visit, photo, source):
     page.shoot(f"card-{source}")
     page.page.locator("button[data-panel=card]").click()
     expect(page.page.locator(".panel")).to_be_hidden()
+
+
+def test_a_tall_photo_keeps_its_proportions(visit, photo, tmp_path):
+    with Image.open(photo) as wide:
+        wide.resize((480, 640)).save(tmp_path / "tall.jpg")
+    page = visit(viewport=LAPTOP)
+    start(page, "uploaded", tmp_path / "tall.jpg")
+    for which in (".why[data-why='0'] img", ".why[data-why='1'] img", ".cutout img"):
+        image = page.page.locator(which)
+        expect(image).to_be_visible()
+        box = image.bounding_box()
+        assert box["width"] / box["height"] == pytest.approx(480 / 640, abs=0.02), which
 
 
 def test_the_maps_of_why_lie_over_an_uploaded_photo(visit, photo):
