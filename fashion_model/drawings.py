@@ -1,5 +1,7 @@
 """A drawing -> the 28x28 picture that a network reads: its lines, bright on black."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from fashion_model.errors import InputError
 SIDE = 112  # pixels a side while strokes are handled: 4 for each pixel of the result
 FAINTEST = 0.06  # a mark that differs less from its paper (in [0, 1]) is not seen as ink
 THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
+BROADEST = 14  # pixels of SIDE; what is thicker on average is a shape, not a line
 
 
 def ink(rgb: torch.Tensor) -> torch.Tensor:
@@ -82,19 +85,35 @@ def fit(content: torch.Tensor, side: int) -> torch.Tensor:
     return F.pad(small, (right // 2, right - right // 2, down // 2, down - down // 2))
 
 
-def read_drawing(rgb: torch.Tensor) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
-    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28) in [0, 1] and the box they show.
+class Strokes(NamedTuple):
+    """What is drawn in a picture.
 
-    The box is (left, top, right, bottom) of the square that became the 28x28, as shares of the
-    width and the height; it may reach past the picture. Raises InputError for a blank picture.
+    line: (1, 1, SIDE, SIDE), 1 on ink. box: the square that it shows, (left, top, right, bottom)
+    in shares of the picture's width and height; it may reach past the picture. thickness: that of
+    an average stroke, in pixels of line.
     """
+
+    line: torch.Tensor
+    box: tuple[float, float, float, float]
+    thickness: float
+
+
+def strokes(rgb: torch.Tensor) -> Strokes:
+    """The strokes in rgb (1, 3, H, W) in [0, 1]. Raises InputError for a blank picture."""
     marks = ink(rgb)
     height, width = marks.shape[-2:]
     top, bottom, left, right = crop(marks, 1)
-    strokes = fit(marks[..., top:bottom, left:right], SIDE)
-    line = _thickened((strokes > 0.35).float())
-    pixels = F.avg_pool2d(line, SIDE // 28)
-    return pixels, square((left, top, right, bottom), width, height)
+    line = (fit(marks[..., top:bottom, left:right], SIDE) > 0.35).float()
+    # a stroke of width w and length l covers w * l, and w * l - (w - 2) * l survive an erosion by 1
+    area = line.sum().item()
+    lost = area - morphology.erode(F.pad(line, (1,) * 4), 1).sum().item()
+    return Strokes(line, square((left, top, right, bottom), width, height), 2 * area / max(lost, 1))
+
+
+def read_drawing(drawn: Strokes) -> torch.Tensor:
+    """What a network reads of drawn: pixels (1, 1, 28, 28) in [0, 1]."""
+    line = morphology.dilate(drawn.line, round(max(0.0, (THIN - drawn.thickness) / 2)))
+    return F.avg_pool2d(line, SIDE // 28)
 
 
 def square(
@@ -105,14 +124,6 @@ def square(
     half = max(right - left, bottom - top) / 2
     x, y = (left + right) / 2, (top + bottom) / 2
     return (x - half) / width, (y - half) / height, (x + half) / width, (y + half) / height
-
-
-def _thickened(line: torch.Tensor) -> torch.Tensor:
-    # a stroke of width w and length l covers w * l, and w * l - (w - 2) * l survive an erosion by 1
-    area = line.sum().item()
-    lost = area - morphology.erode(F.pad(line, (1,) * 4), 1).sum().item()
-    thickness = 2 * area / max(lost, 1.0)
-    return morphology.dilate(line, round(max(0.0, (THIN - thickness) / 2)))
 
 
 def as_rgb(picture: np.ndarray) -> torch.Tensor:

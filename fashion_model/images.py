@@ -62,15 +62,20 @@ def prepare(
             "This picture is blank: it has the same colour everywhere. Draw a garment, or choose "
             "a picture that shows one."
         )
-    seen = None
+    seen = drawn = None
     if point is not None:
         kind = "photo"
     elif kind == "auto":
-        seen, drawn = photos.look_at(rgb, find)
-        kind = "drawing" if drawn > 0 else "photo"
+        kind = "photo"
+        seen, like_a_drawing = photos.look_at(rgb, find)
+        if like_a_drawing > 0:
+            drawn = drawings.strokes(rgb)
+            # a shape without lines is better off as a photo: most are products on white
+            if drawn.thickness <= drawings.BROADEST or (seen > 0).float().mean() < photos.PLAIN:
+                kind = "drawing"
     if kind == "drawing":
-        pixels, box = drawings.read_drawing(rgb)
-        return Prepared(pixels, kind, box)
+        drawn = drawings.strokes(rgb) if drawn is None else drawn
+        return Prepared(drawings.read_drawing(drawn), kind, drawn.box)
     pixels, box, mask = photos.read_photo(rgb, find, point, seen)
     return Prepared(pixels, kind, box, mask)
 

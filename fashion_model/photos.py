@@ -13,6 +13,7 @@ from fashion_model.errors import InputError
 SIDE = 96  # pixels a side of the picture in which the garment is looked for
 PART = 0.2  # pieces of at least this share of the largest belong to the garment: a pair of shoes
 SMALLEST = 0.004  # share of the picture below which a find counts as none
+PLAIN = 0.05  # share of the picture from which a find needs no second opinion
 MARGIN = 0.15  # of the found box's longest edge, on each side, for the second look
 TONE, SPREAD = 0.55, 0.2  # mean and standard deviation of Fashion-MNIST's garment pixels
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors

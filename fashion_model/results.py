@@ -39,7 +39,7 @@ def load(name: str | Path, network: nn.Module) -> dict[str, Any]:
     """
     path = path_of(name)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

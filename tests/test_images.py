@@ -231,9 +231,16 @@ def test_a_point_chooses_between_two():
 
 
 def test_auto_asks_the_finder():
-    picture = drawn((40, 100, 140, 150), ink=(30, 60, 90), paper=(200, 180, 160))
+    picture = drawn((40, 100, 140, 150), ink=(30, 60, 90), paper=(200, 180, 160), width=8)
     assert prepare(picture, finder(drawing=3.0)).kind == "drawing"
     assert prepare(picture, finder(drawing=-3.0)).kind == "photo"
+
+
+def test_what_has_no_lines_is_read_as_a_photo_where_a_garment_is_found():
+    filled = drawn((40, 60, 240, 250), ink=(30, 60, 90), paper=(255, 255, 255))
+    assert prepare(filled, finder(drawing=3.0)).kind == "photo"
+    assert prepare(filled, finder(drawing=3.0, threshold=-1.0)).kind == "drawing"
+    assert prepare(filled, finder(drawing=3.0), "drawing").kind == "drawing"
 
 
 @pytest.mark.parametrize("kind", ["dataset", "", "Drawing", None])
