@@ -19,7 +19,7 @@ from fashion_model.training import Pictures, train
 
 RECIPES = {
     "finder": finding.RECIPE,
-    "mlp": Recipe(epochs=40, extra=0.8, teacher="cnn"),
+    "mlp": Recipe(epochs=100, extra=0.8),
     "cnn": Recipe(
         epochs=26, extra=1.0, learning_rate=3e-3, muon=0.04, weight_decay=0.02, erase_chance=0.25
     ),

@@ -28,9 +28,7 @@ class Recipe:
     which Muon then trains (Jordan 2024, https://kellerjordan.github.io/posts/muon/). extra is
     how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
     smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
-    others move by whole pixels, which blurs nothing), shift the pixels that they move by. teacher
-    names a checkpoint whose confidences, on the very same views, are half of what is learnt
-    (Beyer et al. 2022, arXiv 2106.05237).
+    others move by whole pixels, which blurs nothing), shift the pixels that they move by.
     """
 
     epochs: int
@@ -45,7 +43,6 @@ class Recipe:
     affine_chance: float = 0.5
     shift: int = 2
     erase_chance: float = 0.0
-    teacher: str = ""
 
 
 class Run:

@@ -112,7 +112,6 @@ def train(
         account = {key: told[key] for key in ("epochs", "seconds", "recipe") if key in told}
         before = [*told.get("before", []), account]
     run = Run(network, recipe, seed, device, said)
-    teacher = checkpoint.load(recipe.teacher, run.device)[0] if recipe.teacher else None
     state = out.with_suffix(".training")
     if state.exists():
         run.resume(state)
@@ -131,8 +130,7 @@ def train(
         total = 0.0
         for index in order[shuffle].split(recipe.batch):
             x = augmented(as_input(pixels[index]), recipe, run.generator)
-            loss = _loss(x, accept[index], recipe.smoothing, teacher)
-            total += len(index) * run.step(loss, last)
+            total += len(index) * run.step(_loss(x, accept[index], recipe.smoothing), last)
             bar.update()
         run.epoch += 1
         logits = logits_of(run.network(), validation.pixels)
@@ -171,19 +169,9 @@ def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str
 
 
 def _loss(
-    x: torch.Tensor, accept: torch.Tensor, smoothing: float, teacher: nn.Module | None
+    x: torch.Tensor, accept: torch.Tensor, smoothing: float
 ) -> Callable[[nn.Module], torch.Tensor]:
-    """The loss of a network on x, half of which is for not answering as the teacher, if any."""
-    if teacher is None:
-        return lambda network: loss_of(network(x), accept, smoothing)
-    with torch.no_grad():
-        taught = teacher(x).softmax(1)
-
-    def loss(network: nn.Module) -> torch.Tensor:
-        logits = network(x)
-        return (loss_of(logits, accept, smoothing) + F.cross_entropy(logits, taught)) / 2
-
-    return loss
+    return lambda network: loss_of(network(x), accept, smoothing)
 
 
 def augmented(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:

@@ -1,7 +1,6 @@
 """Training on made-up pictures: the loss by hand, folding, augmentation, going on after a stop."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -233,30 +232,6 @@ def test_a_run_that_starts_from_a_checkpoint_goes_on_from_what_it_knows(tmp_path
     assert [run["epochs"] for run in cards[1]["before"]] == [6]
     with pytest.raises(CheckpointError, match="of architecture mlp"):
         train("cnn", clean, held_out, recipe=one, start=first, out=tmp_path / "third")
-
-
-def test_a_teacher_is_followed_where_labels_are_wrong(tmp_path):
-    recipe = Recipe(epochs=6, batch=32, shift=0, affine_chance=0.0, ema=0.9)
-    clean, held_out = bars(600), bars(100, seed=1)
-    teacher = train(
-        "mlp", clean, held_out, recipe=recipe, out=tmp_path / "teacher.safetensors", progress=False
-    )
-    shuffled = Pictures(clean.pixels, clean.accept.roll(1, 1))  # each label is of the next class
-    taught = replace(recipe, teacher=str(teacher), smoothing=0.0)
-    path = train(
-        "mlp",
-        shuffled,
-        held_out,
-        recipe=taught,
-        out=tmp_path / "student.safetensors",
-        progress=False,
-    )
-    student, _ = checkpoint.load(path, device="cpu")
-    confidence = training.logits_of(student, held_out.pixels).softmax(1)
-    of_teacher = confidence[held_out.accept].mean()
-    of_labels = confidence[held_out.accept.roll(1, 1)].mean()
-    assert of_teacher == pytest.approx(0.5, abs=0.15)
-    assert of_labels == pytest.approx(0.5, abs=0.15)
 
 
 def test_the_state_of_another_run_is_not_gone_on_with(tmp_path, monkeypatch):
