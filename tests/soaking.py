@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import io
 import json
+import os
 import random
 import re
 import socket
@@ -72,13 +73,16 @@ class Client:
 
 
 def pictures() -> list[bytes]:
-    """A drawing of 280x280, a 28x28 picture, a photo of 0.3 megapixels."""
-    drawing = Image.new("L", (280, 280), 255)
+    """A drawing of 280x280, a Fashion-MNIST image, a photo of 0.3 megapixels."""
+    drawing, shape = (Image.new("L", (280, 280), 255) for _ in range(2))
     outline = [(100, 50), (180, 50), (250, 110), (220, 145), (190, 120), (190, 240), (90, 240)]
-    ImageDraw.Draw(drawing).polygon([*outline, (90, 120), (60, 145), (30, 110)], fill=0)
-    small = Image.eval(drawing.resize((28, 28)), lambda tone: 255 - tone)
+    outline += [(90, 120), (60, 145), (30, 110)]
+    ImageDraw.Draw(drawing).polygon(outline, outline=0, width=6)
+    ImageDraw.Draw(shape).polygon(outline, fill=0)
+    with Image.open(Path(__file__).with_name("fashion_mnist_sheet.png")) as sheet:
+        small = sheet.convert("L").crop((0, 0, 28, 28))
     photo = Image.effect_noise((640, 480), 20).point(lambda tone: min(255, tone + 100))
-    photo.paste(drawing.resize((300, 300)), (150, 90))
+    photo.paste(shape.resize((300, 300)), (150, 90))
     return [encoded(drawing, "PNG"), encoded(small, "PNG"), encoded(photo.convert("RGB"), "JPEG")]
 
 
@@ -177,9 +181,9 @@ def resident(process: int) -> float:
 def kept(folder: Path) -> tuple[int, float]:
     """How many files lie in folder, and their MB."""
     count, size = 0, 0
-    for file in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            if file.is_file():
+    for parent, _, names in os.walk(folder):  # passes over folders that are deleted meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += (Path(parent) / name).stat().st_size
                 count += 1
-                size += file.stat().st_size
     return count, size / 1e6
