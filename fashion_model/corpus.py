@@ -37,10 +37,10 @@ USUALLY = {
     "Blouse": "Shirt",
     "Body": None,
 }
-PHOTO_COPIES, DOODLE_COPIES, OTHER_COPIES = 7, 24, 6  # besides each picture as it is
-MADE_UP = 10_000  # photos, and as many drawings, out of Fashion-MNIST
+PHOTO_COPIES, DOODLE_COPIES, OTHER_COPIES = 11, 30, 8  # besides each picture as it is
+MADE_UP = 16_000  # photos, and as many drawings, out of Fashion-MNIST
 NOTHING = 1_000  # grounds without a garment, and as many scribbles
-DOODLES, NONSENSE = 12_000, 8_000
+DOODLES, NONSENSE = 16_000, 12_000
 
 Item = tuple[Image.Image, str, tuple[int, ...]]  # picture, kind, accepted classes
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from fashion_model import accessories, strokes, things
 from fashion_model.strokes import Rng, Strokes, arc
@@ -19,7 +19,7 @@ SIDE = 224
 
 
 def doodle(rng: Rng, label: int) -> Image.Image:
-    """A black line drawing on white, "L", 224x224, of a garment of class label."""
+    """A black line drawing on white, "L", up to 224x224, of a garment of class label."""
     return _drawn(rng, GARMENTS[label](rng))
 
 
@@ -58,19 +58,31 @@ def _drawn(rng: Rng, parts: Strokes) -> Image.Image:
     picture = Image.new("L", (SIDE, SIDE), 255)
     pen = ImageDraw.Draw(picture)
     width = int(rng.integers(2, 11))
-    angle, stretch = rng.normal(0, 0.08), np.exp(rng.normal(0, 0.15))
+    # people draw wide trousers and squat jackets, and not all of them are careful
+    angle, stretch = rng.normal(0, 0.08), np.exp(rng.normal(0, 0.28))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shake = rng.uniform(0.004, 0.03)
-    bends = rng.normal(0, 0.05, (2, 3))
+    shake = rng.uniform(0.004, 0.045)
+    bends = rng.normal(0, rng.choice([0.05, 0.12]), (2, 3))
+    forgotten = rng.choice([0.0, 0.02, 0.08])
     for stroke in parts:
-        if len(parts) > 5 and rng.random() < 0.02:  # forgotten
+        if len(parts) > 5 and rng.random() < forgotten:
             continue
         points = _by_hand(rng, np.array(stroke), shake)
         points = points + np.stack([np.sin(points[:, ::-1] @ bends[:, k]) for k in (0, 1)], 1) * 0.3
         points = points @ turn * [stretch, 1]
         pixels = (points * 0.4 + 0.5) * SIDE
         pen.line([tuple(p) for p in pixels], fill=0, width=width, joint="curve")
-    return picture
+    return _cropped(rng, picture) if rng.random() < 0.15 else picture
+
+
+def _cropped(rng: Rng, picture: Image.Image) -> Image.Image:
+    """picture without a strip of what is drawn on one side: the sheet was too small."""
+    left, top, right, bottom = ImageOps.invert(picture).getbbox() or (0, 0, *picture.size)
+    side, share = int(rng.integers(4)), rng.uniform(0.05, 0.25)
+    box = [left, top, right, bottom]
+    length = right - left if side in (0, 2) else bottom - top
+    box[side] += round(share * length) * (1 if side < 2 else -1)
+    return picture.crop((box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1)))
 
 
 def _by_hand(rng: Rng, points: Array, shake: float) -> Array:
