@@ -47,7 +47,16 @@ def asset(name: str) -> str:
 def load_all() -> dict[str, Classifier]:
     """Every network that has a checkpoint, the default one first; a broken one raises."""
     names = [name for name in NETWORKS if name != DEFAULT and resolve(name).exists()]
-    return {name: fashion_model.load(name) for name in [DEFAULT, *names]}
+    loaded = {name: fashion_model.load(name) for name in [DEFAULT, *names]}
+    if not serving.REPLICAS:
+        return loaded
+    try:
+        from page.replicas import spread
+    except ModuleNotFoundError as error:
+        raise fashion_model.FashionModelError(
+            f"FASHION_REPLICAS needs {error.name}: pip install -r page/replicas.txt."
+        ) from error
+    return spread(loaded, serving.REPLICAS)
 
 
 def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
@@ -178,7 +187,11 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         upload_tab.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
         publish(demo, panels)
     # api_open=False: /run/NAME would go past the queue's limits.
-    return demo.queue(max_size=serving.MAX_WAITING, api_open=False, default_concurrency_limit=4)
+    return demo.queue(
+        max_size=serving.MAX_WAITING,
+        api_open=False,
+        default_concurrency_limit=max(4, 2 * serving.REPLICAS),
+    )
 
 
 def launch(demo: gr.Blocks, **options: Any) -> None:

@@ -123,7 +123,7 @@ def layers(options: argparse.Namespace) -> int:
     classifier = load(options.network, options.device)
     source = sys.stdin.buffer.read(MAX_BYTES + 1) if options.file == "-" else options.file
     _, prepared = classifier.prepare(source, options.kind)
-    temperature = explain.temperature_of(classifier.card, prepared.kind)
+    temperature = classifier.temperature(prepared)
     steps = explain.layers(classifier.network, prepared.pixels, temperature)
     if options.json:
         told = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]

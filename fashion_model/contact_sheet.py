@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from fashion_model.calibration import SURE
 from fashion_model.decoding import decode
 from fashion_model.errors import InputError
-from fashion_model.evaluation import SURE, Outcome
+from fashion_model.evaluation import Outcome
 from fashion_model.networks import CLASSES
 from fashion_model.predictor import Classifier
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from tqdm import tqdm
 
+from fashion_model.calibration import SURE
 from fashion_model.data import Labelled
 from fashion_model.errors import InputError
 from fashion_model.images import Prepared
@@ -15,6 +16,7 @@ from fashion_model.metrics import (
     Bin,
     DatasetScore,
     auroc,
+    ece_by_chance,
     expected_calibration_error,
     reliability,
     score_answers,
@@ -23,7 +25,6 @@ from fashion_model.networks import CLASSES
 from fashion_model.predictor import Classifier
 
 ROLES = ("scored", "other", "vague")  # see Outcome.role
-SURE = 0.9  # a wrong answer above this confidence misleads
 NO_ANSWER = "no answer"  # beside CLASSES, in counts of answers
 
 # Labels of the clothing photos (github.com/alexeygrigorev/clothing-dataset) that are garments of
@@ -70,6 +71,7 @@ class SourceScore:
 
     accuracy: a picture without an answer counts as wrong. macro_accuracy: the mean
     over the sets of classes that pictures accept.
+    ece_by_chance: what ece would be of so few answers if all confidences were honest.
     ece, wrong, sure_and_wrong (the share of the wrong answers that are above SURE) and kinds (the
     share read as each kind) are of the answers alone. auroc: of the confidence, scored pictures
     against other things, where no answer is confidence 0.
@@ -80,6 +82,7 @@ class SourceScore:
     accuracy: float | None
     macro_accuracy: float | None
     ece: float | None
+    ece_by_chance: float | None
     wrong: int
     sure_and_wrong: float | None
     kinds: dict[str, float]
@@ -195,6 +198,7 @@ def _score_source(source: str, outcomes: Sequence[Outcome]) -> SourceScore:
         accuracy=_mean([o.right for o in scored]),
         macro_accuracy=_mean([_mean([o.right for o in group]) or 0.0 for group in by_classes]),
         ece=expected_calibration_error(bins),
+        ece_by_chance=ece_by_chance([o.confidence for o in answered]),
         wrong=len(sure),
         sure_and_wrong=_mean(sure),
         kinds={kind: count / len(answered) for kind, count in sorted(kinds.items())},

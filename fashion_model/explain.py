@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from fashion_model import wording
-from fashion_model.networks import CLASSES
+from fashion_model.networks import CLASSES, Residual
 
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
@@ -45,10 +44,10 @@ class Step:
     """One step from the picture to the answer.
 
     name: the module's name in the network, or "input", "softmax" or "argmax". title: what people
-    call it. module: its own repr, "" for the input. activations: what came out, float32, of the
-    shape that shape spells out. off: the share of units that are 0, of a ReLU; else None.
-    sentence: what happened, for a newcomer, a str. terms: the arithmetic of softmax, most confident
-    first; else empty.
+    call it. module: what spelled makes of it, "" for the input. activations: what came out,
+    float32, of the shape that shape spells out. off: the share of units that are 0, of a ReLU; else
+    None. sentence: what happened, for a newcomer, a str. terms: the arithmetic of softmax, most
+    confident first; else empty.
     """
 
     name: str
@@ -70,17 +69,12 @@ class Unit:
     picture: np.ndarray
 
 
-def temperature_of(card: dict[str, Any], kind: str) -> float:
-    """What a checkpoint divides the logits of such a picture by; 1.0 where it says nothing."""
-    return float(card.get("temperature", {}).get(kind, 1.0))
-
-
 @torch.inference_mode()
 def layers(network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0) -> list[Step]:
     """The steps of network, a chain of modules, on pixels (1, 1, 28, 28) in [0, 1].
 
-    temperature: what temperature_of says. Raises ValueError if the modules, one after the other,
-    are not what the network computes.
+    temperature: what Classifier.temperature says. Raises ValueError if the modules, one after the
+    other, are not what the network computes.
     """
     x = _checked(network, pixels)
     wanted = network(x)
@@ -91,7 +85,7 @@ def layers(network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0) -
         said = wording.sentence(module, before, x, last)
         title = "Logits" if last else type(module).__name__
         off = wording.off(x) if isinstance(module, nn.ReLU) else None
-        steps.append(_step(name, title, repr(module), x, said, off))
+        steps.append(_step(name, title, spelled(module), x, said, off))
     if x.shape != wanted.shape or not torch.allclose(x, wanted, rtol=1e-4, atol=1e-4):
         raise ValueError(f"{type(network).__name__} is no chain of its modules: no steps to show.")
     softmax = nn.Softmax(dim=1)
@@ -127,7 +121,7 @@ def templates(network: nn.Module, pixels: torch.Tensor, count: int = 8) -> list[
     fired = [
         (steps[name], before)
         for (_, before), (name, module) in pairwise(modules)
-        if isinstance(module, nn.ReLU)
+        if isinstance(module, nn.ReLU | Residual)
     ]
     first, layer = fired[0]
     if isinstance(layer, nn.Linear):
@@ -225,6 +219,14 @@ def chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module
             yield from chain(child, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
+
+
+def spelled(module: nn.Module) -> str:
+    """module in one line: its own repr, or its name with those of its parts."""
+    if not any(True for _ in module.children()):
+        return repr(module)
+    parts = [p for p in module.modules() if not any(True for _ in p.children())]
+    return f"{type(module).__name__}({', '.join(type(part).__name__ for part in parts)})"
 
 
 def _checked(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,8 @@ from fashion_model.errors import InputError
 from fashion_model.photos import Box, Find
 
 KINDS = ("auto", "drawing", "photo")
+CONTRAST = 96  # of 255, between paper and ink that need no second look
+TWO_TONES = 0.93  # share of the pixels that are paper or full ink, the rest being soft edges
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def prepare(
     seen = drawn = None
     if point is not None:
         kind = "photo"
+    elif kind == "auto" and (drawn := plain_lines(array, rgb)) is not None:
+        kind = "drawing"  # plain to see, without the finder, which takes half of the time
     elif kind == "auto":
         kind = "photo"
         seen, like_a_drawing = photos.look_at(rgb, find)
@@ -78,6 +82,28 @@ def prepare(
         return Prepared(drawings.read_drawing(drawn), kind, drawn.box)
     pixels, box, mask = photos.read_photo(rgb, find, point, seen)
     return Prepared(pixels, kind, box, mask)
+
+
+def plain_lines(array: np.ndarray, rgb: torch.Tensor) -> drawings.Strokes | None:
+    """The strokes of a grey picture (H, W) that are lines in one tone on paper of one other tone.
+
+    rgb is array as drawings.as_rgb makes it. What has more tones, tones that are close, or shapes
+    instead of lines, may be anything: None.
+    """
+    if array.ndim != 2:
+        return None
+    counts = np.bincount(array.ravel(), minlength=256)
+    ink, paper = counts.argsort()[-2:]
+    plain = counts[paper] >= 0.5 * array.size
+    if not plain or counts[paper] + counts[ink] < TWO_TONES * array.size:
+        return None
+    if abs(int(paper) - int(ink)) < CONTRAST:
+        return None
+    try:
+        drawn = drawings.strokes(rgb)
+    except InputError:
+        return None
+    return drawn if drawn.thickness <= drawings.BROADEST else None
 
 
 def as_dataset(array: np.ndarray) -> np.ndarray | None:

@@ -69,6 +69,20 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float | None:
     return sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / count
 
 
+def ece_by_chance(confidences: Sequence[float], draws: int = 200) -> float | None:
+    """The calibration error that honest confidences show on so few answers; None without any.
+
+    The mean over draws of who is right, each answer with the chance that its confidence says.
+    Of 73 answers with confidences around 0.8 it is about a tenth.
+    """
+    chances = np.asarray(confidences, dtype=np.float64)
+    if not len(chances):
+        return None
+    draws_of = np.random.default_rng(0).random((draws, len(chances))) < chances
+    errors = [expected_calibration_error(reliability(confidences, r.tolist())) for r in draws_of]
+    return float(np.mean([error for error in errors if error is not None]))
+
+
 def auroc(known: Sequence[float], other: Sequence[float]) -> float | None:
     """The chance that one of known is above one of other, ties counting half; None if either
     is empty.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fashion_model.explain import chain
+from fashion_model.explain import chain, spelled
 from fashion_model.networks import CLASSES
 from fashion_model.predictor import Classifier
 
@@ -21,7 +21,7 @@ def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
     """
     network = classifier.network
     layers = [
-        {"name": name, "module": repr(module), "parameters": _count(module)}
+        {"name": name, "module": spelled(module), "parameters": _count(module)}
         for name, module in chain(network)
     ]
     dataset, people = found.get("fashion_mnist"), found.get("images")

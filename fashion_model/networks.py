@@ -45,23 +45,40 @@ class NeuralNetwork(nn.Module):
         return logits
 
 
+class Residual(nn.Module):
+    """Two convolutions whose result is added to what went in (He et al. 2015, arXiv 1512.03385)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = _stage(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        added: torch.Tensor = x + self.body(x)
+        return added
+
+
 class ConvolutionalNetwork(nn.Module):
-    """A small plain convolutional network, as a Sequential of named stages.
+    """A small convolutional network with three residual blocks, as a Sequential of named stages.
 
     The first stage folds each 2x2 square of pixels into four channels, so that nothing runs at
     28x28, where a CPU would spend most of its time.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, wide: int = 160) -> None:
         super().__init__()
         self.stages = nn.Sequential(
             OrderedDict(
                 unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
                 local=_stage(4, width, 1),  # (N, 64, 14, 14)
-                parts=_stage(width, 2 * width, 2),  # (N, 128, 7, 7)
-                whole=_stage(2 * width, 2 * width, 1),  # (N, 128, 7, 7)
-                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 128)
-                head=nn.Linear(2 * width, len(CLASSES)),
+                lines=Residual(width),  # (N, 64, 14, 14)
+                shrink=nn.Sequential(
+                    nn.Conv2d(width, wide, 3, stride=2, padding=1),  # (N, 160, 7, 7)
+                    nn.ReLU(),
+                ),
+                parts=Residual(wide),  # (N, 160, 7, 7)
+                whole=Residual(wide),  # (N, 160, 7, 7)
+                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 160)
+                head=nn.Linear(wide, len(CLASSES)),
             )
         )
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from fashion_model import checkpoint, wording
+from fashion_model import calibration, checkpoint, wording
 from fashion_model.decoding import Source, decode
 from fashion_model.errors import CheckpointError
 from fashion_model.images import Prepared, prepare
@@ -100,10 +100,15 @@ class Classifier:
     def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
         """Calibrated confidences float32 (N, 10) on the CPU, in the order of CLASSES."""
         pixels = torch.cat([p.pixels for p in prepared]).to(self.device)
-        temperatures = self.card.get("temperature", {})
-        by_kind = torch.tensor([temperatures.get(p.kind, 1.0) for p in prepared])
         logits: torch.Tensor = self.network(pixels).float().cpu()
-        return F.softmax(logits / by_kind[:, None], dim=1)
+        divisors = calibration.temperatures(self.card, [p.kind for p in prepared], logits)
+        return F.softmax(logits / divisors[:, None], dim=1).float()
+
+    @torch.inference_mode()
+    def temperature(self, prepared: Prepared) -> float:
+        """What the logits of this picture are divided by before Softmax."""
+        logits: torch.Tensor = self.network(prepared.pixels.to(self.device)).float().cpu()
+        return calibration.temperatures(self.card, [prepared.kind], logits).item()
 
     def _find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mask, drawing = self.finder(pictures.to(self.device))

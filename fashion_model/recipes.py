@@ -19,9 +19,15 @@ from fashion_model.training import Pictures, train
 
 RECIPES = {
     "finder": finding.RECIPE,
-    "mlp": Recipe(epochs=100, extra=0.8),
+    "mlp": Recipe(epochs=40, teacher="cnn"),
     "cnn": Recipe(
-        epochs=26, extra=1.0, learning_rate=3e-3, muon=0.04, weight_decay=0.02, erase_chance=0.25
+        epochs=34,
+        extra=0.9,
+        learning_rate=3e-3,
+        muon=0.04,
+        weight_decay=0.02,
+        erase_chance=0.25,
+        bfloat16=True,
     ),
 }
 HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
@@ -66,6 +72,8 @@ def make(
     labelled = [] if real is None else data.load_labelled(real)
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
+    if real is None:
+        recipe = replace(recipe, teacher="")  # it may have seen more
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
     card: dict[str, Any] = {"data": origins, "held_out": {"fashion-mnist": data.VALIDATION}}
     if real is not None:
@@ -77,10 +85,14 @@ def make(
         if not labelled:
             raise DataError("the finder learns from real photos: name their folder with --real.")
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
-    extra, held_pictures = None, {"dataset": Pictures.of(*validation)}
+    extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
         held_pictures |= _held_out(held, finder)  # before the hours of training, which it may end
+        if recipe.teacher:  # which has learnt from the same pictures
+            teacher, told = checkpoint.load(recipe.teacher, "cpu")
+            card["teacher"] = {key: told.get(key) for key in ("architecture", "accuracy")}
+            card["teacher"]["digest"] = checkpoint.digest(teacher)
         extra = _extra(learn, images, labels, finder, seed, progress)
     return train(
         network,
@@ -90,6 +102,7 @@ def make(
         test=Pictures.of(*data.load_fashion_mnist(False, root)),
         held_out=held_pictures,
         start=start,
+        teacher=teacher,
         card=card,
         **common,  # type: ignore[arg-type]
     )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion_model.evaluation import SURE, FolderScore, LabelScore, SourceScore
+from fashion_model.calibration import SURE
+from fashion_model.evaluation import FolderScore, LabelScore, SourceScore
 from fashion_model.metrics import Bin, DatasetScore
 from fashion_model.networks import CLASSES
 
@@ -39,9 +40,11 @@ def dataset_text(score: DatasetScore) -> str:
 def folder_text(score: FolderScore) -> str:
     """A line for each source, then one for each label, then the pictures without an answer."""
     sure = f"wrong>{SURE:.1f}"
-    head = ("source", "scored", "accuracy", "macro", "ECE", sure, "AUROC", "others", "no answer")
+    head = ("source", "scored", "accuracy", "macro", "ECE", "by chance", sure, "AUROC", "others")
+    rows = [_source_row(s) for s in score.sources]
     parts = [
-        _table((*head, "read as"), [_source_row(s) for s in score.sources], left=(0, 9)),
+        _table((*head, "no answer", "read as"), rows, left=(0, 10)),
+        "by chance: the ECE that honest confidences would show on so few pictures",
         _table(
             ("source", "label", "n", "accuracy", "confidence", "answers"),
             [_label_row(label) for label in score.labels],
@@ -120,6 +123,7 @@ def _source_row(s: SourceScore) -> tuple[str, ...]:
         _percent(s.accuracy),
         _percent(s.macro_accuracy),
         _percent(s.ece),
+        _percent(s.ece_by_chance),
         _percent(s.sure_and_wrong),
         "-" if s.auroc is None else f"{s.auroc:.3f}",
         f"{s.others:,}",

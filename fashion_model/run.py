@@ -29,6 +29,9 @@ class Recipe:
     how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
     smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
     others move by whole pixels, which blurs nothing), shift the pixels that they move by.
+    teacher: a network that it learns from instead of from the labels, by so many views of each
+    picture (see distillation). bfloat16: whether forward and backward compute in it (weights and
+    loss stay float32).
     """
 
     epochs: int
@@ -43,6 +46,9 @@ class Recipe:
     affine_chance: float = 0.5
     shift: int = 2
     erase_chance: float = 0.0
+    teacher: str = ""
+    views: int = 4
+    bfloat16: bool = False
 
 
 class Run:
@@ -106,7 +112,8 @@ class Run:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * share
         self.twin.train()
-        loss = loss_of(self.twin)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
+            loss = loss_of(self.twin)
         self.twin.zero_grad(set_to_none=True)
         loss.backward()
         for weight, matrix in self.matrices:

@@ -1,7 +1,9 @@
 """Training a network that answers with a class: pictures and their classes -> a checkpoint."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tqdm import tqdm
 
 from fashion_model import calibration, checkpoint
 from fashion_model.augmentation import affine, erase, shift_and_flip
+from fashion_model.distillation import taught, views_of
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import CLASSES
 from fashion_model.run import Recipe, Run
@@ -49,7 +52,7 @@ def loss_of(logits: torch.Tensor, accept: torch.Tensor, smoothing: float = 0.0) 
     A row that accepts nothing is drawn towards equal confidences instead, and smoothing mixes
     that same pull into every row.
     """
-    log_p = F.log_softmax(logits, dim=1)
+    log_p = F.log_softmax(logits.float(), dim=1)  # a bfloat16 has three digits
     even = -log_p.mean(dim=1)
     known = accept.any(dim=1)
     safe = accept | ~known[:, None]  # an empty row sums to 1 here: no -inf, no NaN gradient
@@ -86,6 +89,7 @@ def train(
     recipe: Recipe,
     seed: int = 0,
     start: str | Path | None = None,
+    teacher: nn.Module | None = None,
     out: str | Path | None = None,
     device: torch.device | str | None = None,
     card: dict[str, Any] | None = None,
@@ -98,7 +102,8 @@ def train(
     validation is only watched: the last epoch's weight average is what is saved. test is scored
     once, after that, and held_out gives each kind of picture its temperature. card's entries are
     added to the checkpoint's. start is a checkpoint whose weights to begin with, rather than
-    fresh ones; its card's account of its own training goes into "before" of the new one.
+    fresh ones; its card's account of its own training goes into "before" of the new one. With a
+    teacher, the network learns what that says of the pictures rather than their classes.
     """
     out = Path(out) if out is not None else checkpoint.resolve(network)
     every = clean if extra is None else Pictures.concatenate([clean, extra])
@@ -111,6 +116,8 @@ def train(
         said += f", from {checkpoint.digest(first)[:12]}"
         account = {key: told[key] for key in ("epochs", "seconds", "recipe") if key in told}
         before = [*told.get("before", []), account]
+    if teacher is not None:
+        said += f", taught by {checkpoint.digest(teacher)[:12]}"
     run = Run(network, recipe, seed, device, said)
     state = out.with_suffix(".training")
     if state.exists():
@@ -121,6 +128,13 @@ def train(
     drawn = min(others, round(recipe.extra * len(clean)))
     steps = -(-(len(clean) + drawn) // recipe.batch)
     pixels, accept = every.pixels.to(run.device), every.accept.to(run.device)
+    views = None
+    if teacher is not None and run.epoch < recipe.epochs:
+        started = time.perf_counter()
+        chance = torch.Generator(run.device).manual_seed(seed)  # the same views after a stop
+        change = partial(augmented, recipe=recipe, generator=chance)
+        views = views_of(pixels, teacher.to(run.device), recipe.views, change, progress)
+        run.seconds += time.perf_counter() - started
     last = recipe.epochs * steps
     bar = tqdm(total=last, initial=run.steps, unit="step", disable=not progress, mininterval=1.0)
     while run.epoch < recipe.epochs:
@@ -129,8 +143,13 @@ def train(
         shuffle = torch.randperm(len(order), generator=run.generator, device=run.device)
         total = 0.0
         for index in order[shuffle].split(recipe.batch):
-            x = augmented(as_input(pixels[index]), recipe, run.generator)
-            total += len(index) * run.step(_loss(x, accept[index], recipe.smoothing), last)
+            if views is not None:
+                x, logits = views.drawn(index, run.generator)
+                loss = _taught(x, logits)
+            else:
+                x = augmented(as_input(pixels[index]), recipe, run.generator)
+                loss = _loss(x, accept[index], recipe.smoothing)
+            total += len(index) * run.step(loss, last)
             bar.update()
         run.epoch += 1
         logits = logits_of(run.network(), validation.pixels)
@@ -156,22 +175,29 @@ def train(
 
 
 def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, float]]:
-    """A card's temperatures, and where unsure begins, for each kind of held-out picture."""
-    divisors, limits = {}, {}
+    """A card's temperatures, and where sure and unsure begin, for each kind of held-out picture."""
+    divisors, sure, limits = {}, {}, {}
     for kind, pictures in held_out.items():
         if not pictures.accept.any():
             continue  # no garment of this kind was held out
         logits = logits_of(network, pictures.pixels)
         divisor = calibration.temperature(logits, pictures.accept)
-        limits[kind] = round(calibration.unsure_below(logits, pictures.accept, divisor), 4)
         divisors[kind] = round(divisor, 4)
-    return {"temperature": divisors, "unsure_below": limits}
+        sure[kind] = round(calibration.sure_from(logits, pictures.accept, divisor), 4)
+        made = {"temperature": divisors, "sure_from": sure}
+        by_row = calibration.temperatures(made, [kind] * len(logits), logits)
+        limits[kind] = round(calibration.unsure_below(logits, pictures.accept, by_row), 4)
+    return {"temperature": divisors, "sure_from": sure, "unsure_below": limits}
 
 
 def _loss(
     x: torch.Tensor, accept: torch.Tensor, smoothing: float
 ) -> Callable[[nn.Module], torch.Tensor]:
     return lambda network: loss_of(network(x), accept, smoothing)
+
+
+def _taught(x: torch.Tensor, logits: torch.Tensor) -> Callable[[nn.Module], torch.Tensor]:
+    return lambda network: taught(network(x), logits)
 
 
 def augmented(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from fashion_model.networks import Residual
+
 ENGLISH = {
     "input": "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 "
     "(white).",
@@ -23,6 +25,9 @@ ENGLISH = {
     "strided": "Each of {outputs} filters slides over the {inputs} maps in steps of {step}, so "
     "that the maps shrink, and notes how well each {size} spot fits its pattern. Training has "
     "found these patterns: {learned} numbers.",
+    "residual": "Two convolutions, each with its bend, look at the {inputs} maps; what they find "
+    "is added to the maps, so that nothing seen before is lost. Training has found their "
+    "patterns: {learned} numbers.",
     "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
     "the picture. That makes {outputs} numbers.",
     "other": "{inputs} numbers become {outputs}.",
@@ -31,7 +36,8 @@ ENGLISH = {
     "tempered": "Each logit is divided by {temperature}, the temperature; then e to that power is "
     "divided by the sum of all ten: ten confidences that add up to 1. The temperature was set "
     "after training, on pictures held out, so that of the answers given with 80 % confidence "
-    "about 80 % are right.",
+    "about 80 % are right; it is higher for this picture if more than 80 % would be claimed, so "
+    "that hardly a wrong answer is given with more than 90 %.",
     "argmax": "The answer is the class with the highest confidence: {label}.",
     "unknown": "This looks like nothing the network knows. The closest of its ten classes is "
     "{first}, with only {p}.",
@@ -79,6 +85,8 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
         key = "convolution" if step == 1 else "strided"
         maps = {"outputs": module.out_channels, "inputs": module.in_channels}
         return say(key, **maps, step=step, size=f"{height}x{width}", learned=learned)
+    if isinstance(module, Residual):
+        return say("residual", inputs=str(before.shape[1]), learned=learned)
     if isinstance(module, nn.AdaptiveMaxPool2d):
         return say("pool", outputs=str(after.numel()))
     return say("other", inputs=str(before.numel()), outputs=str(after.numel()))

@@ -8,6 +8,7 @@ import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -18,10 +19,12 @@ from starlette.middleware import Middleware
 from page.limits import Limits, busy
 
 MAX_WAITING = int(os.environ.get("FASHION_MAX_WAITING") or 128)  # requests in the queue
+REPLICAS = int(os.environ.get("FASHION_REPLICAS") or 0)  # processes that read; 0: this one
 KEPT_SECONDS = int(os.environ.get("FASHION_KEEP_SECONDS") or 3600)  # uploads are deleted after
 MAX_KEPT_BYTES = 2 * 1024**3  # then the oldest are deleted sooner
 BROKEN_SECONDS = 120  # an upload that was not written to for so long is given up
 END_SECONDS = 25  # for what is under way at SIGTERM; nothing under way, it takes half a second
+STOP_SECONDS = 15  # for the replicas after that
 SESSIONS = 1000  # whose state Gradio keeps
 
 
@@ -85,10 +88,24 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         prevent_thread_lock=True,
         **options,
     )
+    # Gradio describes every component anew for each new session, for deep links, which are closed
+    # here: 5 ms of a script's call, which is a session of its own. Without components, none.
+    demo.state_holder.blocks = SimpleNamespace(default_config=demo.default_config, blocks=())
     told.wait()
     finish(demo)
+    if REPLICAS:
+        _stop_replicas()
     sys.stdout.flush()
     os._exit(0)  # taking down an interpreter with PyTorch in it needs seconds, and does no good
+
+
+def _stop_replicas() -> None:
+    """In a thread, for Ray waits without an end for a cluster that is gone."""
+    from page.replicas import stop
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(STOP_SECONDS)
 
 
 def finish(demo: gr.Blocks) -> None:

@@ -67,7 +67,7 @@ def inside(find: Find, question: Any) -> dict[str, Any]:
         _, prepared = read(classifier, question)
     except InputError as error:
         return {"error": told(error)}
-    temperature = explain.temperature_of(classifier.card, prepared.kind)
+    temperature = classifier.temperature(prepared)
     steps = explain.layers(classifier.network, prepared.pixels, temperature)
     units = explain.templates(classifier.network, prepared.pixels, UNITS)
     return {
@@ -118,7 +118,7 @@ def explained(classifier: Classifier, image: Source, kind: str, label: str) -> d
     """/explain's answer, as JSON; label "" is the most confident one."""
     index = index_of(label) if label else None
     _, prepared = classifier.prepare(image, kind)
-    temperature = explain.temperature_of(classifier.card, prepared.kind)
+    temperature = classifier.temperature(prepared)
     steps = explain.layers(classifier.network, prepared.pixels, temperature)
     softmax = next(step for step in steps if step.terms)
     label = label or softmax.terms[0].label

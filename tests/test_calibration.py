@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from fashion_model import calibration
-from fashion_model.calibration import temperature, unsure_below
+from fashion_model.calibration import sure_from, temperature, temperatures, unsure_below
 
 
 def drawn(count: int = 3_000, sharp: float = 2.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,7 +40,9 @@ def test_pictures_of_no_class_do_not_count():
     nothing = torch.zeros(1_000, 10, dtype=torch.bool)
     both, accepts = torch.cat([logits, garbage]), torch.cat([accept, nothing])
     assert temperature(both, accepts) == temperature(logits, accept)
-    assert unsure_below(both, accepts, 1.5) == unsure_below(logits, accept, 1.5)
+    assert unsure_below(both, accepts, torch.full((2_000,), 1.5)) == unsure_below(
+        logits, accept, torch.full((1_000,), 1.5)
+    )
 
 
 def test_temperature_is_bounded():
@@ -58,12 +60,82 @@ def test_unsure_below_by_hand(monkeypatch):
     logits = confidences.log()
     accept = F.one_hot(torch.tensor([1, 2, 9, 4, 5]), 10).bool()  # right or wrong: no matter
     monkeypatch.setattr(calibration, "KEPT", 0.75)
-    assert unsure_below(logits, accept, 1.0) == pytest.approx(0.4)
+    assert unsure_below(logits, accept, torch.ones(5)) == pytest.approx(0.4)
     monkeypatch.setattr(calibration, "KEPT", 0.875)  # half way between the 4th and the 5th
-    assert unsure_below(logits, accept, 1.0) == pytest.approx(0.35)
+    assert unsure_below(logits, accept, torch.ones(5)) == pytest.approx(0.35)
 
 
 def test_unsure_below_is_on_the_scale_of_the_divided_logits():
     logits = torch.tensor([[2 * math.log(9)] + [0.0] * 9])  # halved: 9 to 1 against each other
     accept = F.one_hot(torch.tensor([0]), 10).bool()
-    assert unsure_below(logits, accept, 2.0) == pytest.approx(9 / 18)
+    assert unsure_below(logits, accept, torch.tensor([2.0])) == pytest.approx(9 / 18)
+
+
+def claiming(*tops: float) -> torch.Tensor:
+    """Logits (N, 10) whose Softmax gives class 0 these confidences, the others the rest."""
+    top = torch.tensor(tops, dtype=torch.float64)[:, None]
+    return torch.cat([top, (1 - top) / 9 * torch.ones(1, 9, dtype=torch.float64)], 1).log()
+
+
+def test_sure_from_by_hand(monkeypatch):
+    """Of three mistakes one may be above: those at 0.99, 0.96 and 0.6 leave the limit at 0.96. The
+    confidences themselves expect 0.01 + 0.02 + 0.04 + 0.08 + 0.4: a third of that at 0.92 and
+    above, so it would be at 0.6."""
+    logits = claiming(0.6, 0.96, 0.98, 0.99, 0.92)
+    accept = F.one_hot(torch.tensor([1, 1, 0, 1, 0]), 10).bool()
+    monkeypatch.setattr(calibration, "SURE_AND_WRONG", 0.34)
+    assert sure_from(logits, accept, 1.0) == pytest.approx(0.9)  # (0.96 + 0.6) / 2 is too little
+    monkeypatch.setattr(calibration, "SURE", 0.5)
+    assert sure_from(logits, accept, 1.0) == pytest.approx((0.96 + 0.6) / 2)
+
+
+def test_what_is_above_it_has_its_share_of_the_mistakes():
+    logits, accept = drawn(20_000, sharp=8.0)
+    limit = sure_from(logits, accept, 1.0)
+    top, answer = F.softmax(logits, 1).max(1)
+    wrong = ~accept.gather(1, answer[:, None])[:, 0]
+    assert limit > 0.9
+    assert (wrong & (top > limit)).sum() / wrong.sum() == pytest.approx(0.05, abs=0.01)
+    nothing = torch.zeros(5, 10, dtype=torch.bool)
+    more = torch.cat([logits, claiming(*[0.999] * 5)]), torch.cat([accept, nothing])
+    assert sure_from(*more, 1.0) == limit  # pictures of no class do not count
+
+
+def test_always_right_and_always_sure_is_sure():
+    logits = claiming(*[1 - 1e-9] * 50)
+    accept = F.one_hot(torch.zeros(50, dtype=torch.long), 10).bool()
+    limit = sure_from(logits, accept, 1.0)
+    assert limit == 0.9999
+    several = claiming(limit, 1 - 1e-9)
+    divisors = temperatures({"sure_from": {"photo": limit}}, ["photo"] * 2, several)
+    tempered = F.softmax(several / divisors[:, None], 1)[:, 0]
+    assert tempered.tolist() == pytest.approx([0.9, 1 - 1e-6], abs=1e-6)
+
+
+def test_confidences_near_sure_have_to_be_earned():
+    """With sure_from at 0.96, between 0.8, 0.9 and 1: half way up to it is 0.85, above it 0.95."""
+    before = [0.2, 0.5, 0.8, 0.88, 0.96, 0.98, 1 - 1e-12]
+    wanted = [0.2, 0.5, 0.8, 0.85, 0.90, 0.95, 1.0]
+    card = {"temperature": {"photo": 2.0}, "sure_from": {"photo": 0.96}}
+    logits = claiming(*before) * 2
+    divisors = temperatures(card, ["photo"] * len(before), logits)
+    tempered = F.softmax(logits / divisors[:, None], 1)
+    assert tempered[:, 0].tolist() == pytest.approx(wanted, abs=1e-5)
+    assert divisors[:3].tolist() == [2.0] * 3
+    assert (divisors[3:6] > 2).all()
+
+
+def test_each_row_gets_what_its_kind_needs():
+    card = {"temperature": {"photo": 2.0, "drawing": 0.5}, "sure_from": {"photo": 0.95}}
+    logits = claiming(0.9, 0.9, 0.9, 0.3)
+    found = temperatures(card, ["photo", "drawing", "dataset", "photo"], logits).tolist()
+    assert found == [2.0, 0.5, 1.0, 2.0]  # a halved logit of 0.9 is below the knee
+    assert temperatures({}, ["photo"], logits[:1]).tolist() == [1.0]
+
+
+def test_the_order_of_pictures_by_confidence_stays():
+    logits, accept = drawn(2_000, sharp=3.0)
+    card = {"sure_from": {"photo": sure_from(logits, accept, 1.0)}}
+    divisors = temperatures(card, ["photo"] * len(logits), logits)
+    before, after = F.softmax(logits, 1).amax(1), F.softmax(logits / divisors[:, None], 1).amax(1)
+    assert (after[before.argsort()].diff() > -1e-5).all()

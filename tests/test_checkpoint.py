@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import ARCHITECTURES, CLASSES, NeuralNetwork
+from fashion_model.networks import ARCHITECTURES, CLASSES, NETWORKS, NeuralNetwork
 
 CARD = {"architecture": "mlp", "seed": 7, "accuracy": {"test": 0.9}}
 
@@ -174,6 +174,13 @@ def test_committed_checkpoints_load_describe_themselves_and_are_small(path):
     _, card = checkpoint.load(path.stem, device="cpu")
     assert card["architecture"] in ARCHITECTURES
     assert path.stat().st_size < 10_000_000  # Hugging Face Spaces refuses larger files
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_committed_networks_are_calibrated_for_every_kind_of_picture(name):
+    _, card = checkpoint.load(name, "cpu")
+    for key in ("temperature", "sure_from", "unsure_below"):
+        assert set(card[key]) == {"dataset", "drawing", "photo"}, key
 
 
 def test_nothing_in_the_package_unpickles():

@@ -17,6 +17,7 @@ from fashion_model.data import Labelled
 from fashion_model.evaluation import Outcome, answer_pictures, evaluate, score_folder
 from fashion_model.metrics import (
     auroc,
+    ece_by_chance,
     expected_calibration_error,
     reliability,
     score_answers,
@@ -32,6 +33,14 @@ def test_ece_by_hand():
     assert (bins[4].confidence, bins[4].accuracy) == pytest.approx((2.9 / 3, 2 / 3))
     # 2/5 * |0.5 - 0.55| + 3/5 * |2/3 - 2.9/3| = 0.02 + 0.18
     assert expected_calibration_error(bins) == pytest.approx(0.2)
+
+
+def test_ece_by_chance():
+    """One answer at 0.7 errs by 0.3 or, three times of ten, by 0.7; many such hardly err."""
+    assert ece_by_chance([0.7]) == pytest.approx(0.7 * 0.3 + 0.3 * 0.7, abs=0.04)
+    assert ece_by_chance([0.7] * 3_000) < 0.01
+    assert ece_by_chance([1.0] * 10) == 0
+    assert ece_by_chance([]) is None
 
 
 def test_ece_has_15_bins_that_include_their_upper_edge():
@@ -168,6 +177,7 @@ def test_a_folder_from_its_files_to_the_figures(folder, classifier, sheet):
 
     assert (doodle.source, doodle.count, doodle.others) == ("doodle-other", 0, 1)
     assert doodle.accuracy is doodle.macro_accuracy is doodle.ece is doodle.auroc is None
+    assert doodle.ece_by_chance is None
     assert doodle.sure_and_wrong is None
 
     assert score.vague == 1

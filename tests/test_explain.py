@@ -64,6 +64,12 @@ def test_the_convolutional_network_stage_by_stage(pixels):
         local = network.stages.local(unshuffled)
     assert steps["stages.local.3"].shape == str(local.shape)
     np.testing.assert_allclose(steps["stages.local.3"].activations, local.numpy(), atol=1e-5)
+    with torch.inference_mode():
+        body = network.stages.lines.body(local)
+    assert steps["stages.lines"].title == "Residual"
+    assert steps["stages.lines"].module == "Residual(Conv2d, ReLU, Conv2d, ReLU)"
+    lines = steps["stages.lines"].activations
+    np.testing.assert_allclose(lines, (local + body).numpy(), atol=1e-5)
     assert steps["stages.head"].title == "Logits"
     assert steps["stages.head"].module == repr(network.stages.head)
 
@@ -84,7 +90,7 @@ def test_the_arithmetic_is_the_networks_own(network, pixels, kind):
     prepared = Prepared(pixels, kind, (0, 0, 1, 1))
     classifier = fashion_model.Classifier(network, card, nn.Identity())
     confidences = classifier.probabilities([prepared])[0].tolist()
-    temperature = explain.temperature_of(card, kind)
+    temperature = classifier.temperature(prepared)
     assert temperature == {"drawing": 1.7, "photo": 0.6, "dataset": 1.0}[kind]
     softmax = explain.layers(network, pixels, temperature)[-2]
     np.testing.assert_allclose(softmax.activations[0], confidences, atol=1e-5)

@@ -247,3 +247,27 @@ def test_what_has_no_lines_is_read_as_a_photo_where_a_garment_is_found():
 def test_an_unknown_kind(kind):
     with pytest.raises(InputError, match="kind must be one of auto, drawing, photo"):
         prepare(drawn((40, 100, 140, 150)), no_finder, kind)
+
+
+def test_lines_in_one_tone_on_plain_paper_need_no_finder():
+    lines = drawn((40, 60, 240, 250), width=8).convert("L")
+    prepared = prepare(lines, no_finder)
+    assert prepared.kind == "drawing"
+    assert torch.equal(prepared.pixels, prepare(lines, no_finder, "drawing").pixels)
+
+
+@pytest.mark.parametrize("change", ["filled", "coloured", "soft", "faint"])
+def test_what_may_be_more_than_lines_does_need_it(change):
+    lines = drawn((40, 60, 240, 250), width=8)
+    assert prepare(decode(lines), no_finder).kind == "drawing"
+    if change == "filled":
+        lines = drawn((40, 60, 240, 250))
+    elif change == "coloured":
+        lines.putpixel((140, 150), (200, 180, 160))
+    elif change == "soft":
+        lines = lines.resize((28, 28)).resize((280, 280), Image.Resampling.BICUBIC)
+    else:  # the outline of a white garment on white
+        lines = drawn((40, 60, 240, 250), width=8, ink=(200, 200, 200))
+    lines = decode(lines)
+    with pytest.raises(AssertionError, match="no business"):
+        prepare(lines, no_finder)

@@ -42,6 +42,8 @@ def test_an_mlp_from_end_to_end(options, real_folder, tmp_path, monkeypatch):
     assert set(card["accuracy"]) == {"validation", "test"}
     assert set(card["temperature"]) == {"dataset", "photo", "drawing"}
     assert set(card["unsure_below"]) == {"dataset", "photo", "drawing"}
+    assert set(card["sure_from"]) == {"dataset", "photo", "drawing"}
+    assert all(0.9 <= least <= 1 for least in card["sure_from"].values())
     assert all(0.1 <= divisor <= 10 for divisor in card["temperature"].values())
     assert all(0.1 <= least <= 1 for least in card["unsure_below"].values())
     # ann's two photos twice, her shoe three times and her cat twice, and what is made up

@@ -38,10 +38,12 @@ def closure() -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "tests/requirements.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "tests/requirements.txt", "page/replicas.txt"]
+)
 def test_requirements_are_pinned(name):
     for line in (TOP / name).read_text().splitlines():
-        assert re.fullmatch(r"(#.*|[\w.-]+==[\w.+]+)?", line), line
+        assert re.fullmatch(r"(#.*|[\w.-]+(\[\w+\])?==[\w.+]+)?", line), line
 
 
 @pytest.mark.network

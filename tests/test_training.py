@@ -11,7 +11,7 @@ from fashion_model.augmentation import affine, erase, shift_and_flip
 from fashion_model.errors import CheckpointError
 from fashion_model.folding import fold, unfold, with_batch_norm
 from fashion_model.networks import ARCHITECTURES, NETWORKS
-from fashion_model.run import Recipe
+from fashion_model.run import Recipe, Run
 from fashion_model.training import Pictures, accuracy, loss_of, train
 
 ONE = Recipe(epochs=2, batch=32)
@@ -88,6 +88,45 @@ def test_folding_changes_nothing_but_the_form(name):
         torch.testing.assert_close(fold(twin)(x), twin.eval()(x), rtol=1e-3, atol=1e-4)
     assert str(fold(twin)) == str(network)
     assert fold(twin).state_dict().keys() == network.state_dict().keys()
+
+
+def test_in_bfloat16_every_layer_computes_what_it_does_in_float32():
+    """Layer by layer, so that one with a broken kernel shows; a bfloat16 has three digits."""
+    torch.manual_seed(0)
+    twin = with_batch_norm(NETWORKS["cnn"]()).to(memory_format=torch.channels_last)
+    found: dict[bool, list[torch.Tensor]] = {False: [], True: []}
+    x = torch.rand(16, 1, 28, 28)
+    for bfloat16, outputs in found.items():
+        hooks = [
+            module.register_forward_hook(lambda _m, _x, y, kept=outputs: kept.append(y.float()))
+            for module in twin.modules()
+            if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+        ]
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            twin(x)
+        for hook in hooks:
+            hook.remove()
+    assert len(found[True]) == len(found[False]) == 19
+    for half, single in zip(found[True], found[False], strict=True):
+        assert not torch.equal(half, single)
+        assert (half - single).norm() < 0.05 * single.norm()
+
+
+def test_a_recipe_in_bfloat16_keeps_weights_and_loss_in_float32():
+    run = Run("cnn", Recipe(epochs=1, bfloat16=True), device="cpu")
+    seen = []
+
+    def loss(network: nn.Module) -> torch.Tensor:
+        logits = network(torch.rand(4, 1, 28, 28))
+        seen.append(logits.dtype)
+        value = loss_of(logits, bars(4).accept)
+        seen.append(value.dtype)
+        return value
+
+    run.step(loss, last=10)
+    assert seen == [torch.bfloat16, torch.float32]
+    assert {p.dtype for p in run.twin.parameters()} == {torch.float32}
+    assert {p.grad.dtype for p in run.twin.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

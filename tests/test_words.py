@@ -3,11 +3,12 @@
 import re
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 import fashion_model
 from conftest import TOP
-from fashion_model import CLASSES, NETWORKS, InputError, wording
+from fashion_model import CLASSES, NETWORKS, InputError, explain, wording
 from page.payloads import told
 from page.words import LANGUAGES, words
 
@@ -35,6 +36,13 @@ def test_what_the_network_says_has_its_chinese():
     for name in CLASSES:
         assert words()["en"][f"label.{name}"] == name
     assert {f"network.{name}" for name in NETWORKS} <= words()["zh"].keys()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_step_has_a_title(name):
+    pixels = torch.zeros(1, 1, 28, 28)
+    titles = {f"title.{step.title}" for step in explain.layers(NETWORKS[name]().eval(), pixels)}
+    assert titles <= words()["zh"].keys()
 
 
 def test_templates_and_scripts_ask_for_texts_that_exist():

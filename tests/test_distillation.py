@@ -1,0 +1,117 @@
+"""Teaching by a stronger network: the views, the loss by hand, and a student that learns."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from fashion_model import checkpoint, training
+from fashion_model.distillation import Views, taught, views_of
+from fashion_model.run import Recipe
+from fashion_model.training import Pictures, train
+
+
+class Brightest(nn.Module):
+    """Says the tenth of the rows that is brightest, and can be called by nobody who trains it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.tensor(20.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = nn.functional.adaptive_avg_pool2d(x, (10, 1)).flatten(1)
+        return self.sharpness * rows
+
+
+def bars(count: int) -> torch.Tensor:
+    images = torch.zeros(count, 28, 28, dtype=torch.uint8)
+    for number, image in enumerate(images):
+        top = round(2.8 * (number % 10))
+        image[top : top + 3, 4:20] = 220
+    return images
+
+
+def test_views_are_what_the_teacher_was_asked_about():
+    pixels, teacher = bars(30), Brightest()
+    views = views_of(
+        pixels, teacher, 3, lambda x: x.roll(1, 3) * 0.5, bfloat16=False, progress=False
+    )
+    assert views.copies == 3
+    assert (views.pixels.dtype, tuple(views.pixels.shape)) == (torch.uint8, (90, 28, 28))
+    assert torch.equal(views.pixels, (pixels.roll(1, 2) // 2).repeat(3, 1, 1))
+    with torch.no_grad():
+        said = teacher(views.pixels.unsqueeze(1).float() / 255)
+    torch.testing.assert_close(views.logits.float(), said, rtol=1e-3, atol=1e-3)
+    assert not views.logits.requires_grad
+
+
+def test_what_is_drawn_is_a_view_of_the_picture_that_was_asked_for():
+    """Each picture is one number, each copy another row of them."""
+    pixels = torch.arange(12, dtype=torch.uint8).view(12, 1, 1).repeat(1, 28, 28)
+    pixels[:, :, 0] = 200  # the left edge, to tell a mirror image
+    views = Views(pixels, torch.arange(12).view(12, 1).repeat(1, 10).half(), copies=3)
+    index = torch.tensor([0, 1, 2, 3] * 50)
+    x, logits = views.drawn(index, torch.Generator().manual_seed(0))
+    assert tuple(x.shape) == (200, 1, 28, 28)
+    rows = (x[:, 0, 14, 14] * 255).round().long()
+    assert torch.equal(rows % 4, index)
+    assert torch.equal(logits[:, 0].long(), rows)
+    assert set((rows // 4).tolist()) == {0, 1, 2}
+    left, right = x[:, 0, 0, 0] > 0.5, x[:, 0, 0, 27] > 0.5
+    assert (left ^ right).all()
+    assert 60 < left.sum() < 140
+
+
+def test_the_loss_by_hand():
+    teacher = torch.tensor([[0.75, 0.25] + [1e-30] * 8]).log()
+    even = torch.zeros(1, 10)
+    assert taught(even, teacher).item() == pytest.approx(math.log(10))
+    least = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert taught(teacher, teacher).item() == pytest.approx(least)
+    assert taught(teacher.flip(1), teacher) > taught(even, teacher)
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    """Labels that are wrong on purpose: only the teacher knows better."""
+    return Pictures.of(bars(100), (torch.arange(100) + 1) % 10)
+
+
+def test_a_student_learns_what_its_teacher_says(pictures, tmp_path):
+    recipe = Recipe(epochs=40, batch=20, teacher="cnn", shift=0, affine_chance=0.0)
+    path = train(
+        *("mlp", pictures, pictures),
+        recipe=recipe,
+        teacher=Brightest(),
+        out=tmp_path / "a.safetensors",
+        device="cpu",
+        progress=False,
+    )
+    student, card = checkpoint.load(path, "cpu")
+    answers = training.logits_of(student, pictures.pixels).argmax(1)
+    assert (answers == torch.arange(100) % 10).float().mean() > 0.9
+    assert card["accuracy"]["validation"] < 0.1
+    assert card["recipe"]["teacher"] == "cnn"
+
+
+def test_an_interrupted_student_goes_on_with_the_same_views(pictures, tmp_path, monkeypatch):
+    recipe = Recipe(epochs=2, batch=50, teacher="cnn")
+    common = {"recipe": recipe, "teacher": Brightest(), "device": "cpu", "progress": False}
+    whole = train("mlp", pictures, pictures, out=tmp_path / "whole.safetensors", **common)
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def save(run, path, real=training.Run.save):
+        real(run, path)
+        if run.epoch == 1:
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Run, "save", save)
+        with pytest.raises(Stop):
+            train("mlp", pictures, pictures, out=tmp_path / "two.safetensors", **common)
+    again = train("mlp", pictures, pictures, out=tmp_path / "two.safetensors", **common)
+    one, two = (checkpoint.load(path, "cpu")[0].state_dict() for path in (whole, again))
+    assert all(torch.equal(one[key], two[key]) for key in one)
