@@ -67,8 +67,8 @@ def temperatures(
     """What to divide each row of logits (N, 10) by, float64 (N,), given its kind of picture.
 
     card: a checkpoint's, with "temperature" and "sure_from" by kind; where it says nothing of a
-    kind, 1. A confidence from KNEE to sure_from is brought to between KNEE and SURE, what is
-    above it to between SURE and 1, in a straight line each, and the temperature found that does it.
+    kind, 1. A confidence from KNEE to sure_from is brought to between KNEE and SURE, in a straight
+    line; above it, the confidence soon is what it was. The temperature is found that does it.
     """
     by_kind, sure = card.get("temperature", {}), card.get("sure_from", {})
     divisors = torch.tensor([by_kind.get(kind, 1.0) for kind in kinds], dtype=torch.float64)
@@ -79,7 +79,7 @@ def temperatures(
     if len(high):
         top, limits = top[high], limits[high]
         below = KNEE + (top - KNEE) * (SURE - KNEE) / (limits - KNEE)
-        above = 1 - (1 - top) * (1 - SURE) / (1 - limits)
+        above = top - (limits - SURE) * ((1 - top) / (1 - limits)) ** 3
         wanted = torch.where(top <= limits, below, above)
         low, few = divisors[high], logits[high]
         step = 8 * low  # SUREST, brought down to SURE, needs 4.2 times the temperature

@@ -19,7 +19,7 @@ from fashion_model.training import Pictures, train
 
 RECIPES = {
     "finder": finding.RECIPE,
-    "mlp": Recipe(epochs=40, teacher="cnn"),
+    "mlp": Recipe(epochs=100, teacher="cnn", views=2),
     "cnn": Recipe(
         epochs=34,
         extra=0.9,

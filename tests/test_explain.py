@@ -135,7 +135,7 @@ def test_the_strongest_feature_maps(pixels):
     network = ConvolutionalNetwork().eval()
     units = explain.templates(network, pixels, 3)
     with torch.inference_mode():
-        maps = network.stages.local(network.stages.unshuffle(pixels))[0]
+        maps = network.stages.lines(network.stages.local(network.stages.unshuffle(pixels)))[0]
     strongest = maps.amax((1, 2)).topk(3)
     assert [unit.index for unit in units] == strongest.indices.tolist()
     np.testing.assert_allclose(units[0].picture, maps[units[0].index].numpy(), atol=1e-5)
