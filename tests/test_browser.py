@@ -66,6 +66,21 @@ class Page:
         self.sentence = self.page.locator(".sentence")
         expect(self.page.locator(".bars li")).to_have_count(LABELS)
         expect(self.page.locator(".starters button")).to_have_count(4)  # canvas.js has run
+        self.come_to_rest()
+
+    def come_to_rest(self):
+        """Wait until Gradio has put everything in its place, which a busy machine does late."""
+        last, still = None, 0
+        for _ in range(200):
+            box = self.page.evaluate(
+                """() => { const c = document.querySelector("canvas")?.getBoundingClientRect();
+                return [c?.x, c?.y, c?.width, document.body.scrollHeight]; }"""
+            )
+            still = still + 1 if box == last else 0
+            last = box
+            if still == 10:
+                return
+            self.page.wait_for_timeout(50)
 
     def points(self, outline):
         box = self.page.locator("canvas").bounding_box()
