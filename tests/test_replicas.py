@@ -20,7 +20,7 @@ CLIENTS = 6
 
 
 def test_without_ray_it_says_what_to_install():
-    """python -S would lack all packages; one of this name that cannot be imported is enough."""
+    """A module of its name that cannot be imported stands for a missing one."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "ray.py").write_text("raise ModuleNotFoundError('no ray', name='ray')")
         environment = {**os.environ, "FASHION_REPLICAS": "2", "PYTHONPATH": folder}
