@@ -14,6 +14,11 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # it copies them al
 # A folder of our own, for what is old in it gets deleted.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "fashion-pictures"))
 
+from page.beside import Beside, wanted
+
+# Before the imports that take seconds, for it has its own
+BESIDE = Beside() if __name__ == "__main__" and wanted() else None
+
 import gradio as gr
 import torch
 
@@ -23,6 +28,7 @@ from fashion_model.checkpoint import resolve
 from fashion_model.images import KINDS
 from page import serving
 from page.api import publish
+from page.elsewhere import Elsewhere
 from page.examples import EXAMPLES, chosen, gallery
 from page.more import Panels, functions
 from page.payloads import (
@@ -48,6 +54,9 @@ def load_all() -> dict[str, Classifier]:
     """Every network that has a checkpoint, the default one first; a broken one raises."""
     names = [name for name in NETWORKS if name != DEFAULT and resolve(name).exists()]
     loaded = {name: fashion_model.load(name) for name in [DEFAULT, *names]}
+    if BESIDE is not None:
+        BESIDE.load(list(loaded))
+        return {name: Elsewhere(name, each, BESIDE.ask) for name, each in loaded.items()}
     if not serving.REPLICAS:
         return loaded
     try:

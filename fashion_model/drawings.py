@@ -1,5 +1,6 @@
 """A drawing -> the 28x28 picture that a network reads: its lines, bright on black."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -38,25 +39,34 @@ def _darkest(difference: torch.Tensor) -> float:
 
 def _paper(rgb: torch.Tensor) -> torch.Tensor:
     """The paper's colours, (1, C, H, W), of a picture (1, C, H, W)."""
-    height, width = rgb.shape[-2:]
-    y, x = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
-    rim = torch.ones(height, width, dtype=torch.bool)
-    if min(height, width) > 8:
-        depth = max(1, round(min(height, width) * 0.03))
-        rim[depth:-depth, depth:-depth] = False
-    row, column = rim.nonzero().unbind(1)
+    x, y, row, column, design = _rim(*rgb.shape[-2:])
     colours = rgb[0, :, row, column]  # (C, R)
     middle = colours.median(1).values
     # ink that crosses the border is no paper: fit to the half that is nearest the middle colour
     distance = (colours - middle[:, None]).abs().amax(0)
     near = distance <= distance.median() + 0.02
-    design = torch.stack([torch.ones_like(x[column]), x[column], y[row]])[:, near].double()
+    if not near.all():
+        design, colours = design[:, near], colours[:, near]
     normal = torch.linalg.pinv(design @ design.T, hermitian=True)  # a line of pixels has no tilt
-    level, across, down = (normal @ design @ colours[:, near].double().T).float()[..., None, None]
+    level, across, down = (normal @ design @ colours.double().T).float()[..., None, None]
     plane: torch.Tensor = level + across * x + down * y[:, None]
     # a plane may bend to the light, not run away from it
     middle = middle.view(-1, 1, 1)
     return plane.clamp(middle - 0.25, middle + 0.25)[None]
+
+
+@lru_cache(maxsize=8)
+def _rim(height: int, width: int) -> tuple[torch.Tensor, ...]:
+    """Of a picture of this size: x (W,) and y (H,) from -1 to 1, the row and the column of each
+    pixel of its border, and the design matrix of a plane there, float64 (3, R)."""
+    x, y = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
+    rim = torch.ones(height, width, dtype=torch.bool)
+    if min(height, width) > 8:
+        depth = max(1, round(min(height, width) * 0.03))
+        rim[depth:-depth, depth:-depth] = False
+    row, column = rim.nonzero().unbind(1)
+    design = torch.stack([torch.ones(len(row)), x[column], y[row]]).double()
+    return x, y, row, column, design
 
 
 def crop(mask: torch.Tensor, least: float) -> tuple[int, int, int, int]:

@@ -131,7 +131,8 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
             f"Choose one of {', '.join(sorted(NETWORKS))}."
         )
     finder, _ = checkpoint.load("finder", device)
-    finder.to(memory_format=torch.channels_last)  # 3.2 ms a pass instead of 5.0 on one core
+    for each in (network, finder):  # on one core, 2.4 ms a pass instead of 3.1, and 3.2 of 5.0
+        each.to(memory_format=torch.channels_last)
     return Classifier(network, card, finder)
 
 

@@ -16,13 +16,14 @@ from gradio.utils import get_function_description
 from gradio_client import handle_file
 
 from fashion_model import DEFAULT, Classifier, DataError, InputError, comparison
-from page import serving
+from page.elsewhere import Elsewhere
 from page.fetching import bound
 from page.more import Panels
 from page.payloads import MAX_FILE_BYTES, forget, from_api, told
 from page.why import explained, index_of
 
 MAX_PICTURES = 64  # in one call of /predict_many
+PREDICTED_AT_ONCE = 8  # calls of /predict, which go through the network together
 MOST_SIMILAR = 50
 MAX_CPU_SECONDS = 20  # in one call: 64 photos of 12 megapixels take 7
 
@@ -74,8 +75,8 @@ def endpoints(panels: Panels) -> list[Callable[..., Any]]:
         with refusing():
             if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
                 raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
-        # in replicas, this thread only waits
-        clock = time.monotonic if serving.REPLICAS else time.thread_time
+        # for who reads elsewhere, this thread only waits
+        clock = time.monotonic if isinstance(classifier, Elsewhere) else time.thread_time
         prepared, start = [], clock()
         for number, image in enumerate(images, start=1):
             with refusing(image, name=f"Picture {number} of {len(images)}: "):
@@ -170,7 +171,8 @@ def refusing(image: Any = None, name: str = "") -> Iterator[None]:
 def publish(demo: gr.Blocks, panels: Panels) -> None:
     """Set up the endpoints, inside the Blocks, and the errors that their callers get."""
     for endpoint in endpoints(panels):
-        function = demo.fns[gr.api(endpoint).get("id")]
+        limit = PREDICTED_AT_ONCE if endpoint.__name__ == "predict" else "default"
+        function = demo.fns[gr.api(endpoint, concurrency_limit=limit).get("id")]
         texts = get_function_description(endpoint)[1]
         for component, (name, text) in zip(function.inputs, texts.items(), strict=True):
             component.label = name.capitalize()  # the page would look "image" up as a text's key

@@ -13,71 +13,32 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would call home
 
 import ray
-import torch
-from PIL import Image
 from ray import serve
 from ray.exceptions import RayActorError
 
-import fashion_model
-from fashion_model import Answer, Classifier, InputError
-from fashion_model.decoding import Source
-from fashion_model.images import Prepared
+from fashion_model import Classifier
+from page.elsewhere import Ask, Elsewhere, Question, Reader, Told
 
 TRIES = 2  # a replica may die under a picture, once
 MOST_IN_ONE = 2  # pictures under way in one replica: one that computes, one that is on its way
 NAME = "fashion"
 
 
-class Reader:
-    """One replica: the networks, loaded in a process of their own."""
+def asking(handle: Any) -> Ask:
+    """What asks whichever replica behind handle is free."""
 
-    def __init__(self, names: list[str]) -> None:
-        torch.set_num_threads(1)
-        self.classifiers = {name: fashion_model.load(name) for name in names}
-
-    def __call__(self, network: str, method: str, *given: Any) -> Any:
-        """What the method of that network's Classifier returns, or the text of its InputError."""
-        try:
-            return True, getattr(self.classifiers[network], method)(*given)
-        except InputError as error:
-            return False, str(error)
-
-
-class Spread(Classifier):
-    """A Classifier whose pictures are read by the replicas behind handle; all else is done here."""
-
-    def __init__(self, name: str, here: Classifier, handle: Any) -> None:
-        super().__init__(here.network, here.card, here.finder)
-        self.name, self.handle = name, handle
-
-    def ask(self, method: str, *given: Any) -> Any:
+    def ask(question: Question) -> Told:
         for left in reversed(range(TRIES)):
             try:
-                well, told = self.handle.remote(self.name, method, *given).result()
+                told: Told = handle.remote(question).result()
             except RayActorError:
                 if not left:
                     raise
             else:
                 break
-        if not well:
-            raise InputError(told)
         return told
 
-    def predict(self, image: Source, kind: str = "auto") -> dict[str, float]:
-        confidences: dict[str, float] = self.ask("predict", image, kind)
-        return confidences
-
-    def answer(
-        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
-    ) -> Answer:
-        answer: Answer = self.ask("answer", image, kind, point)
-        return answer
-
-    def prepare(
-        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
-    ) -> tuple[Image.Image, Prepared]:
-        both: tuple[Image.Image, Prepared] = self.ask("prepare", image, kind, point)
-        return both
+    return ask
 
 
 def spread(classifiers: dict[str, Classifier], count: int) -> dict[str, Classifier]:
@@ -97,7 +58,8 @@ def spread(classifiers: dict[str, Classifier], count: int) -> dict[str, Classifi
         ray_actor_options={"num_cpus": 0},  # as many as are asked for, however few cores there are
     )
     handle = serve.run(reader.bind(list(classifiers)), name=NAME, route_prefix=None)
-    return {name: Spread(name, each, handle) for name, each in classifiers.items()}
+    ask = asking(handle)
+    return {name: Elsewhere(name, each, ask) for name, each in classifiers.items()}
 
 
 def stop() -> None:

@@ -1,9 +1,11 @@
 """The app as a visitor starts it: `python app.py` on a free port, once for all test modules."""
 
 import atexit
+import contextlib
 import functools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -65,6 +67,35 @@ def running() -> tuple[subprocess.Popen[bytes], str]:
 def start() -> str:
     """The address of the running app, without a slash at its end."""
     return running()[1]
+
+
+def family(process: int) -> list[int]:
+    """A process and those that it started, and they in turn (Linux)."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    found = [process]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def memory(process: int, key: str = "VmRSS") -> float:
+    """MB that a process and those that it started hold, or held at most (VmHWM) (Linux)."""
+    total = 0
+    for each in family(process):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            status = Path(f"/proc/{each}/status").read_text()
+            total += sum(map(int, re.findall(rf"{key}:\s+(\d+)", status)))  # none of one that ended
+    return total / 1024
+
+
+def reset_peak(process: int) -> float:
+    """Forget what they held at most until now, and tell what they hold."""
+    for each in family(process):
+        Path(f"/proc/{each}/clear_refs").write_text("5")
+    return memory(process)
 
 
 def post(url: str, body: object) -> tuple[int, str]:

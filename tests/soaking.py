@@ -18,6 +18,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 import hostile
+import serving
 
 
 @dataclass
@@ -163,19 +164,12 @@ def soak(
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        report.memory.append((time.monotonic() - start, resident(process)))
+        report.memory.append((time.monotonic() - start, serving.memory(process)))
         report.files.append(kept(uploads))
         time.sleep(0.5)
     for thread in threads:
         thread.join()
     return report
-
-
-def resident(process: int) -> float:
-    """MB of memory that a process holds (Linux)."""
-    status = Path(f"/proc/{process}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+)", status)
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def kept(folder: Path) -> tuple[int, float]:

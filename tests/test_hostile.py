@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import re
 import time
 import uuid
@@ -34,17 +35,6 @@ def classifier():
     return fashion_model.load("mlp")
 
 
-def memory(key: str, process: str | int = "self") -> float:
-    """VmRSS or VmHWM (the most since the last reset) of a process, in MB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(rf"{key}:\s+(\d+)", status)[1]) / 1024
-
-
-def reset_peak(process: str | int = "self") -> float:
-    Path(f"/proc/{process}/clear_refs").write_text("5")
-    return memory("VmRSS", process)
-
-
 def check_text(text: str, sent: str = "") -> None:
     assert len(text) > 8, text
     assert text.rstrip().endswith("."), text
@@ -57,7 +47,7 @@ def test_there_are_enough_of_them():
 
 
 def ask(classifier, kind, source, fails):
-    start, before = time.thread_time(), reset_peak()
+    start, before = time.thread_time(), serving.reset_peak(os.getpid())
     try:
         answer = classifier.predict(source)
     except InputError as error:
@@ -68,7 +58,7 @@ def ask(classifier, kind, source, fails):
         assert sum(answer.values()) == pytest.approx(1, abs=1e-6)
         hostile.SEEN[kind]["(an answer)"] += 1
     assert time.thread_time() - start < SECONDS, kind
-    assert memory("VmHWM") - before < MEGABYTES, kind
+    assert serving.memory(os.getpid(), "VmHWM") - before < MEGABYTES, kind
 
 
 def test_bad_files(classifier):
@@ -183,7 +173,8 @@ def test_bad_files_over_http(connection):
     """One of each kind, named and typed as a PNG; no file stays behind that was refused."""
     before = uploads()
     check_alive(connection)
-    peak = reset_peak(serving.running()[0].pid)
+    pid = serving.running()[0].pid
+    peak = serving.reset_peak(pid)
     for bad in {bad.kind: bad for bad in hostile.files()}.values():
         started = time.monotonic()
         status, text = upload(connection, bad.content)
@@ -198,7 +189,7 @@ def test_bad_files_over_http(connection):
             else:
                 Path(path).unlink()
         assert time.monotonic() - started < 5 * SECONDS, bad.kind  # the cores are shared
-    assert memory("VmHWM", serving.running()[0].pid) - peak < MEGABYTES
+    assert serving.memory(pid, "VmHWM") - peak < MEGABYTES
     assert uploads() <= before
     check_alive(connection)
 
@@ -235,7 +226,7 @@ def test_bad_payloads(connection, server):
 def test_bad_requests(connection):
     pid = serving.running()[0].pid
     for kind, path, body in hostile.bodies():
-        peak = reset_peak(pid)
+        peak = serving.reset_peak(pid)
         path = f"/gradio_api/{path}"
         event, text = follow(connection, path, *send(connection, "POST", path, body))
         assert event == "error", (kind, path, body[:200], text)
@@ -244,7 +235,7 @@ def test_bad_requests(connection):
             told = told[0]["msg"] + "."
         hostile.SEEN[kind][told] += 1
         check_text(told + ("" if told.endswith(".") else "."))
-        assert memory("VmHWM", pid) - peak < MEGABYTES, kind
+        assert serving.memory(pid, "VmHWM") - peak < MEGABYTES, kind
     check_alive(connection)
 
 

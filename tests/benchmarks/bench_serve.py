@@ -192,7 +192,7 @@ def growth(apps: Apps, options: argparse.Namespace) -> None:
 
 
 def memory(apps: Apps, _options: argparse.Namespace) -> None:
-    ours, theirs = (soaking.resident(apps[name][0].pid) for name in ("ours", "nothing"))
+    ours, theirs = (serving.memory(apps[name][0].pid) for name in ("ours", "nothing"))
     row("resident memory", ours, theirs, "MB", "(reported)")
 
 

@@ -1,0 +1,184 @@
+"""One process beside the page's own reads the pictures: so both of two cores work.
+
+It is started before PyTorch and Gradio are imported here, and imports PyTorch meanwhile. Pictures
+that come while it reads wait, and go through the network together. If it dies it is replaced, and
+what it had not answered is asked again, one question at a time.
+"""
+
+import contextlib
+import logging
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from page.elsewhere import Question, Reader, Told
+
+TRIES = 2  # it may die under a question, once
+TOGETHER = 16  # questions that it answers at the same time, at most
+
+
+class ReaderError(RuntimeError):
+    """It died under a question TRIES times, or failed at it."""
+
+
+def wanted() -> bool:
+    """Whether there should be one: not with replicas (0: all in one process), nor on Windows,
+    where a process cannot be given one end of a socket."""
+    return not os.environ.get("FASHION_REPLICAS") and sys.platform != "win32"
+
+
+@dataclass
+class Asked:
+    """A question that is not answered yet."""
+
+    number: int
+    question: "Question"
+    tries: int = 0
+    told: Future[bytes] = field(default_factory=Future)  # pickled
+
+
+class Line:
+    """A connection that many threads may send on; to a process that died, in vain."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.lock = threading.Lock()
+
+    def send(self, message: Any) -> None:
+        with self.lock, contextlib.suppress(OSError):
+            self.connection.send(message)
+
+
+class Beside:
+    """The process, from this side."""
+
+    def __init__(self) -> None:
+        # Held while what is below changes, and never while sending: that may have to wait until
+        # the process has got rid of an answer, which takes this lock.
+        self.lock = threading.Lock()
+        self.names: list[str] = []
+        self.count = 0
+        self.sent: dict[int, Asked] = {}  # by number
+        self.suspects: deque[Asked] = deque()  # one of which the process before died of
+        self.alive = False
+        self._start()
+
+    def load(self, names: Sequence[str]) -> None:
+        """Have it load the networks of these names, which it waits for."""
+        with self.lock:
+            self.names, line = list(names), self.line
+        line.send(self.names)
+
+    def ask(self, question: "Question") -> "Told":
+        """What elsewhere.Reader tells of it. Raises ReaderError."""
+        with self.lock:
+            self.count += 1
+            asked = Asked(self.count, question)
+            if not self.alive:
+                self._start()
+            line = self._note(asked)
+        line.send((asked.number, question))
+        told: Told = pickle.loads(asked.told.result())
+        return told
+
+    def _start(self) -> None:
+        here, there = socket.socketpair()
+        here.setblocking(True)  # whatever socket.setdefaulttimeout says
+        there.setblocking(True)
+        with there:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "page.beside", str(there.fileno())],
+                cwd=Path(__file__).resolve().parent.parent,  # where it finds these modules
+                pass_fds=[there.fileno()],
+            )
+        self.line = Line(Connection(here.detach()))
+        self.alive = True
+        threading.Thread(target=self._receive, args=[self.line], daemon=True).start()
+        if self.names:
+            self.line.send(self.names)  # into an empty pipe
+
+    def _note(self, asked: Asked) -> Line:
+        """Write down that asked is being sent, by the line that this returns."""
+        asked.tries += 1
+        self.sent[asked.number] = asked
+        return self.line
+
+    def _suspect(self) -> None:
+        """Ask the next question that may have killed, from a thread, for it may have to wait."""
+        if self.suspects:
+            asked = self.suspects.popleft()
+            message = (asked.number, asked.question)
+            threading.Thread(target=self._note(asked).send, args=[message], daemon=True).start()
+
+    def _receive(self, line: Line) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                number, told, failure = line.connection.recv()
+                with self.lock:
+                    asked = self.sent.pop(number)
+                    if asked.tries > 1:
+                        self._suspect()
+                if failure:
+                    asked.told.set_exception(ReaderError(failure))
+                else:
+                    asked.told.set_result(told)
+        with self.lock:
+            self._bury()
+
+    def _bury(self) -> None:
+        status = self.process.wait()
+        self.alive = False
+        for asked in self.sent.values():
+            if asked.tries < TRIES:
+                self.suspects.append(asked)
+            else:
+                asked.told.set_exception(ReaderError(f"the reader died: status {status}"))
+        self.sent = {}
+        if self.suspects:
+            self._start()
+            self._suspect()
+
+
+def main(handle: int) -> None:
+    """The process itself; it ends when the other end of the socket is closed."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # meant for the app, which has yet to finish
+    from page.elsewhere import Reader
+
+    connection = Connection(handle)
+    with contextlib.suppress(EOFError, ConnectionError):
+        reader = Reader(connection.recv())
+        while True:
+            asked = [connection.recv()]
+            while len(asked) < TOGETHER and connection.poll():
+                asked.append(connection.recv())
+            told = all_told(reader, [question for _, question in asked])
+            for (number, _), (each, failure) in zip(asked, told, strict=True):
+                connection.send((number, each, failure))
+
+
+def all_told(reader: "Reader", questions: "Sequence[Question]") -> list[tuple[bytes, str]]:
+    """What reader tells of all, pickled, or of each on its own if one fails; of that, why."""
+    try:
+        return [(pickle.dumps(told), "") for told in reader.all(questions)]
+    except Exception as error:
+        if len(questions) > 1:
+            return [told for each in questions for told in all_told(reader, [each])]
+        logging.getLogger(__name__).exception("failed")
+        return [(b"", repr(error))]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,179 @@
+"""The process that reads pictures beside the page: together, alone, dying, and at the end."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import fashion_model
+import serving
+import soaking
+from fashion_model import InputError
+from page import beside
+from page.elsewhere import Elsewhere, Reader
+
+DRAWING, DATASET, PHOTO = soaking.pictures()
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader(["cnn", "mlp"])
+
+
+@pytest.fixture(scope="module")
+def process():
+    started = beside.Beside()
+    started.load(["mlp"])
+    yield started
+    started.process.kill()
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    return fashion_model.load("mlp")
+
+
+def test_together_each_is_told_what_it_is_told_alone(reader):
+    questions = [
+        ("mlp", "predict", (DRAWING, "auto")),
+        ("cnn", "predict", (PHOTO, "photo")),
+        ("mlp", "predict", (b"no picture", "auto")),
+        ("mlp", "answer", (DATASET, "auto")),
+        ("mlp", "predict", (PHOTO, "auto")),
+        ("cnn", "predict", (DATASET, "auto")),
+    ]
+    told = reader.all(questions)
+    assert [well for well, _ in told] == [True, True, False, True, True, True]
+    assert told[2][1].startswith("this is no picture")
+    assert told[2] == reader(questions[2])
+    for number in (0, 1, 4, 5):
+        alone = reader(questions[number])[1]
+        assert list(told[number][1]) == list(alone)
+        assert told[number][1] == pytest.approx(alone, abs=1e-6)
+    assert told[3][1].confidences == reader(questions[3])[1].confidences
+
+
+def test_it_says_what_a_classifier_here_says(process, mlp):
+    there = Elsewhere("mlp", mlp, process.ask)
+    assert there.predict(PHOTO) == pytest.approx(mlp.predict(PHOTO), abs=1e-6)
+    answer, wanted = (
+        there.answer(PHOTO, "photo", (0.5, 0.5)),
+        mlp.answer(PHOTO, "photo", (0.5, 0.5)),
+    )
+    assert (answer.kind, answer.sentence) == (wanted.kind, wanted.sentence)
+    assert answer.sentence.key == wanted.sentence.key
+    assert answer.cutout.tobytes() == wanted.cutout.tobytes()
+    picture, prepared = there.prepare(DRAWING)
+    assert picture.size == (280, 280)
+    assert (prepared.pixels == mlp.prepare(DRAWING)[1].pixels).all()
+    with pytest.raises(InputError, match="no picture"):
+        there.predict(b"nonsense")
+
+
+def test_a_failure_ends_neither_it_nor_what_was_asked_beside(process, mlp):
+    there = Elsewhere("mlp", mlp, process.ask)
+    with ThreadPoolExecutor(9) as pool:
+        good = [pool.submit(there.predict, DRAWING) for _ in range(8)]
+        failed = pool.submit(process.ask, ("no such network", "predict", (DRAWING, "auto")))
+        with pytest.raises(beside.ReaderError, match="KeyError"):
+            failed.result()
+        assert len({next(iter(each.result())) for each in good}) == 1
+
+
+def test_what_kills_it_fails_and_nothing_else(process, mlp):
+    """A question that ends the process each time, among others that have to be answered."""
+    there = Elsewhere("mlp", mlp, process.ask)
+    first = process.process.pid
+    with ThreadPoolExecutor(9) as pool:
+        poison = pool.submit(process.ask, ("mlp", "predict", (Ending(), "auto")))
+        good = [pool.submit(there.predict, DRAWING) for _ in range(8)]
+        assert all(sum(each.result().values()) == pytest.approx(1) for each in good)
+        with pytest.raises(beside.ReaderError, match="died"):
+            poison.result()
+    assert process.process.pid != first
+    assert there.predict(DRAWING)
+
+
+class Ending:
+    """Ends the process that takes it out of its pickle."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+def test_one_that_dies_at_rest_is_replaced_when_it_is_needed(process, mlp):
+    there = Elsewhere("mlp", mlp, process.ask)
+    assert there.predict(DRAWING)
+    process.process.kill()
+    give_up = time.monotonic() + 60
+    while process.alive and time.monotonic() < give_up:
+        time.sleep(0.01)
+    assert not process.alive  # nobody asks, nobody starts
+    assert there.predict(DRAWING)
+
+
+def test_it_ends_with_the_app():
+    code = """if True:
+        from page.beside import Beside
+        beside = Beside()
+        print(beside.process.pid, flush=True)
+        input()
+    """
+    app = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with app:
+        child = int(app.stdout.readline())
+        app.kill()
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("it outlived the app")
+
+
+def test_replicas_or_one_process_need_none(monkeypatch):
+    monkeypatch.delenv("FASHION_REPLICAS", raising=False)
+    assert beside.wanted() == (sys.platform != "win32")
+    monkeypatch.setenv("FASHION_REPLICAS", "0")
+    assert not beside.wanted()
+
+
+def test_killing_it_loses_no_request(server):
+    app, address = serving.running()
+    before = serving.family(app.pid)
+    assert len(before) == 2
+    failed, answered = [], [0] * 6
+
+    def ask(number):
+        client = soaking.Client(address)
+        try:
+            for _ in range(8):
+                client.good(soaking.pictures()[number % 3], network="mlp")
+                answered[number] += 1
+        except (OSError, RuntimeError, http.client.HTTPException) as error:
+            failed.append(repr(error))
+        client.close()
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    while min(answered) < 3 and not failed:
+        time.sleep(0.01)
+    os.kill(before[1], signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    assert failed == []  # not even those in it
+    assert answered == [8] * 6
+    after = serving.family(app.pid)
+    assert len(after) == 2
+    assert after != before
