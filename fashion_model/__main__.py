@@ -1,4 +1,4 @@
-"""The command line: python -m fashion_model train | evaluate | predict | layers."""
+"""The command line: python -m fashion_model train | calibrate | evaluate | predict | layers."""
 
 import argparse
 import json
@@ -51,6 +51,17 @@ def train(options: argparse.Namespace) -> int:
     accuracy = checkpoint.load(path, "cpu")[1].get("accuracy", {})
     scores = ", ".join(f"{name} accuracy {value:.2%}" for name, value in accuracy.items())
     print(f"{path}: {scores}" if scores else path)
+    return 0
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """Set the confidences of a checkpoint right on held-out pictures, its weights as they are."""
+    from fashion_model import checkpoint, recipes
+
+    path = recipes.calibrate(options.network, root=options.data, real=options.real, out=options.out)
+    card = checkpoint.load(path, "cpu")[1]
+    told = ("temperature", "sure_from", "unsure_below")
+    print(f"{path}: {json.dumps({key: card[key] for key in told})}")
     return 0
 
 
@@ -170,6 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
     add.set_defaults(command=train)
+
+    add = commands.add_parser("calibrate", help="set a checkpoint's confidences right anew")
+    add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")
+    add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
+    add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
+    add.add_argument("--out", type=Path, metavar="FILE", help="default: the checkpoint itself")
+    add.set_defaults(command=calibrate)
 
     add = commands.add_parser("evaluate", parents=[every], help="how right, and how honest, it is")
     add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")

@@ -16,6 +16,10 @@ SMALLEST = 0.004  # share of the picture below which a find counts as none
 PLAIN = 0.05  # share of the picture from which a find needs no second opinion
 MARGIN = 0.15  # of the found box's longest edge, on each side, for the second look
 TONE, SPREAD = 0.55, 0.2  # mean and standard deviation of Fashion-MNIST's garment pixels
+CERTAIN = 4.0  # logits of the mask count for so much at most, and those of colours for TRUST
+TRUST = 2.0
+TONES = 12  # of red, green and blue each, that are told apart
+FEW = 2e-4  # share of the pixels that says little of a colour
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
 
 Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see networks.Finder
@@ -65,6 +69,29 @@ def look_at(rgb: torch.Tensor, find: Find) -> tuple[torch.Tensor, float]:
     return mask, drawing.item()
 
 
+def _by_colour(logits: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
+    """Mask logits (1, 1, SIDE, SIDE), to which it was added which colours the garment has, and
+    which the ground: a sleeve that was left out has the colour of the rest.
+
+    rgb (1, 3, H, W) is what they are of. The colours are those where the mask is clear; log of
+    how much commoner each is on the garment (a naive Bayes, with smoothed histograms).
+    """
+    small = F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1)
+    colour = (small[0] * TONES).long().clamp(max=TONES - 1)
+    place = ((colour[0] * TONES + colour[1]) * TONES + colour[2]).flatten().numpy()
+    probability = logits.sigmoid().flatten().numpy()
+    shares = []
+    for weight in (probability * (probability > 0.7), (1 - probability) * (probability < 0.3)):
+        if not weight.any():
+            return logits
+        counts = np.bincount(place, weight, TONES**3).reshape(TONES, TONES, TONES)
+        counts = ndimage.gaussian_filter(counts, 0.7, mode="constant")
+        shares.append(counts.ravel() / counts.sum())
+    ratio = np.log((shares[0] + FEW) / (shares[1] + FEW))[place].reshape(SIDE, SIDE)
+    added = torch.from_numpy(ndimage.gaussian_filter(ratio, 0.7)).float().clamp(-TRUST, TRUST)
+    return logits.clamp(-CERTAIN, CERTAIN) + added
+
+
 def _around(point: tuple[float, float], reach: float = 0.35) -> Box:
     """The part of the picture to look in when somebody points at (x, y)."""
     x, y = point
@@ -86,6 +113,7 @@ def _look(
     x0, x1 = int(window[0] * width), max(int(window[2] * width), int(window[0] * width) + 1)
     y0, y1 = int(window[1] * height), max(int(window[3] * height), int(window[1] * height) + 1)
     logits = look_at(rgb[..., y0:y1, x0:x1], find)[0] if seen is None else seen
+    logits = _by_colour(logits, rgb[..., y0:y1, x0:x1])
     probability = _pieces(logits.sigmoid(), window, point)
     whole = torch.zeros(1, 1, height, width)
     whole[..., y0:y1, x0:x1] = F.interpolate(

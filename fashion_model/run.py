@@ -83,7 +83,7 @@ class Run:
         ]
         rate, decay = recipe.learning_rate, recipe.weight_decay
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(groups, lr=rate, weight_decay=decay)
+            torch.optim.AdamW(groups, lr=rate, weight_decay=decay, fused=True)
         ]
         self.matrices = [(p, _as_matrix(p.detach())) for p in by_muon]
         if by_muon:

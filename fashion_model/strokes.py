@@ -107,6 +107,9 @@ def shirt(rng: Rng) -> Strokes:
 
 
 def coat(rng: Rng) -> Strokes:
+    if rng.random() < 0.25:  # many draw no more than the outline, or a few buttons
+        strokes, at = _top(rng, (0.75, 1.25), (0.4, 1.0))
+        return strokes + (_buttons(rng, 0.0, -0.5, at["hem"] - 0.2) if rng.random() < 0.4 else [])
     strokes, at = _top(rng, (0.75, 1.25), (0.6, 1.0), neck="none")
     c, hem = at["collar"], at["hem"]
     style = rng.integers(4)

@@ -16,6 +16,7 @@ from gradio.utils import get_function_description
 from gradio_client import handle_file
 
 from fashion_model import DEFAULT, Classifier, DataError, InputError, comparison
+from page import serving
 from page.elsewhere import Elsewhere
 from page.fetching import bound
 from page.more import Panels
@@ -23,7 +24,8 @@ from page.payloads import MAX_FILE_BYTES, forget, from_api, told
 from page.why import explained, index_of
 
 MAX_PICTURES = 64  # in one call of /predict_many
-PREDICTED_AT_ONCE = 8  # calls of /predict, which go through the network together
+# Calls of /predict: they go through the network together, or to replicas
+PREDICTED_AT_ONCE = max(8, 2 * serving.REPLICAS)
 MOST_SIMILAR = 50
 MAX_CPU_SECONDS = 20  # in one call: 64 photos of 12 megapixels take 7
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from fashion_model import photos
 from fashion_model.decoding import decode
 from fashion_model.errors import InputError
 from fashion_model.images import as_dataset, prepare
@@ -209,6 +210,36 @@ def test_the_background_does_not_matter():
     one = prepare(plain, finder(), "photo").pixels
     other = prepare(Image.fromarray(noisy), finder(), "photo").pixels
     assert (one - other).abs().mean() < 0.05
+
+
+def test_a_sleeve_that_the_finder_missed_is_known_by_its_colour():
+    """A red garment on a grey floor, of whose right part the finder is not sure."""
+    array = np.full((96, 96, 3), (120, 122, 125), np.uint8)
+    array[20:80, 20:60] = (170, 40, 40)
+    array[20:40, 60:80] = (172, 42, 38)  # the sleeve
+    rgb = torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
+    logits = torch.full((1, 1, 96, 96), -3.0)
+    logits[..., 20:80, 20:60] = 3
+    logits[..., 20:40, 60:80] = -1
+    logits[..., 85:95, 40:60] = 1  # floor, of which it is not sure either
+    found = photos._by_colour(logits, rgb) > 0
+    assert (found[0, 0, 22:38, 62:78]).all()
+    assert not found[0, 0, 87:93, 42:58].any()
+    assert found[0, 0, 22:78, 22:58].all()
+    assert not found[0, 0, :18].any()
+
+
+def test_where_all_has_one_colour_the_finder_alone_decides():
+    logits = torch.full((1, 1, 96, 96), -3.0)
+    logits[..., 20:80, 20:60] = 3
+    moved = photos._by_colour(logits, torch.full((1, 3, 50, 40), 0.5))
+    torch.testing.assert_close(moved, logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("logit", [3.0, -3.0, 0.1])
+def test_without_two_sides_to_compare_colours_say_nothing(logit):
+    logits = torch.full((1, 1, 96, 96), logit)
+    assert torch.equal(photos._by_colour(logits, torch.rand(1, 3, 96, 96)), logits)
 
 
 def test_a_photo_in_which_nothing_is_found():

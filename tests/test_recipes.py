@@ -66,22 +66,28 @@ def test_an_mlp_from_end_to_end(options, real_folder, tmp_path, monkeypatch):
 
 
 def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, monkeypatch):
-    seen = {}
+    seen, given = [], {}
 
-    def extra_pictures(source, learn, *_):
-        seen.setdefault("learnt", {item.path.name for item in learn})
-        return Pictures(torch.zeros(1, 28, 28).byte(), torch.zeros(1, 10).bool())
+    def extra_pictures(source, some, *_):
+        seen.append((source, frozenset(item.path.name for item in some)))
+        pixels = torch.full((1, 28, 28), len(seen)).byte()  # tell them apart by it
+        return Pictures(pixels, torch.ones(1, 10).bool())
 
-    def remember(held, find):
-        seen["held out"] = {item.path.name for item in held}
-        return {}
+    def remember(*_, extra, held_out, out, **__):
+        given["learnt"] = {seen[tone - 1] for tone in extra.pixels[:, 0, 0].tolist()}
+        given["held out"] = {
+            seen[held_out[kind].pixels[0, 0, 0] - 1] for kind in ("photo", "drawing")
+        }
+        return out
 
     monkeypatch.setattr(recipes, "extra_pictures", extra_pictures)
-    monkeypatch.setattr(recipes, "_held_out", remember)
+    monkeypatch.setattr(recipes, "train", remember)
     make("mlp", real=real_folder, **options)
-    assert seen == {
-        "learnt": {"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"},
-        "held out": {"Dress-leo.jpg", "shoe-leo.png", "cat-leo.png"},
+    ann = frozenset({"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"})
+    leo = frozenset({"Dress-leo.jpg", "shoe-leo.png", "cat-leo.png"})
+    assert given == {
+        "learnt": {(source, ann) for source in corpus.SOURCES},
+        "held out": {("real photos", leo), ("real drawings", leo)},
     }
 
 
@@ -108,10 +114,11 @@ def test_other_pictures_or_another_seed_are_made_anew(real_folder, monkeypatch):
 
     def count(pictures, seed) -> int:
         made.clear()
-        extra = recipes._extra(pictures, images, labels, finder, seed, False)
-        assert len(extra) == 2 * len(corpus.SOURCES)
-        assert extra.accept.all()
-        assert (extra.pixels == 7).all()
+        for source in corpus.SOURCES:
+            kept = recipes._kept(source, pictures, images, labels, finder, seed, False)
+            assert len(kept) == 2
+            assert kept.accept.all()
+            assert (kept.pixels == 7).all()
         return len(made)
 
     every = len(corpus.SOURCES)
@@ -135,6 +142,22 @@ def test_a_folder_where_no_photo_is_held_out(options, real_folder):
     table.write_text("\n".join(line for line in lines if "Dress" not in line) + "\n")
     _, card = checkpoint.load(make("mlp", real=real_folder, **options), "cpu")
     assert set(card["temperature"]) == set(card["unsure_below"]) == {"dataset", "drawing"}
+
+
+def test_calibrating_anew_changes_nothing_but_what_it_is_about(options, real_folder, tmp_path):
+    path = make("mlp", real=real_folder, **options)
+    network, card = checkpoint.load(path, "cpu")
+    spoilt = {"temperature": {"photo": 9.0}, "sure_from": {}, "unsure_below": {}}
+    checkpoint.save(tmp_path / "spoilt.safetensors", network, {**card, **spoilt})
+    again = recipes.calibrate(
+        tmp_path / "spoilt.safetensors",
+        real=real_folder,
+        out=tmp_path / "a.safetensors",
+        progress=False,
+    )
+    other, told = checkpoint.load(again, "cpu")
+    assert told == card
+    assert all(torch.equal(other.state_dict()[k], v) for k, v in network.state_dict().items())
 
 
 def test_each_kind_gets_the_temperature_of_its_own_pictures(options):

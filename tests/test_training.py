@@ -90,25 +90,26 @@ def test_folding_changes_nothing_but_the_form(name):
     assert fold(twin).state_dict().keys() == network.state_dict().keys()
 
 
-def test_in_bfloat16_every_layer_computes_what_it_does_in_float32():
+@pytest.mark.parametrize(("name", "layers"), [("cnn", 19), ("mlp", 5)])
+def test_in_bfloat16_every_layer_computes_what_it_does_in_float32(name, layers):
     """Layer by layer, so that one with a broken kernel shows; a bfloat16 has three digits."""
     torch.manual_seed(0)
-    twin = with_batch_norm(NETWORKS["cnn"]()).to(memory_format=torch.channels_last)
+    twin = with_batch_norm(NETWORKS[name]()).to(memory_format=torch.channels_last)
     found: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     x = torch.rand(16, 1, 28, 28)
     for bfloat16, outputs in found.items():
         hooks = [
             module.register_forward_hook(lambda _m, _x, y, kept=outputs: kept.append(y.float()))
             for module in twin.modules()
-            if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear)
+            if isinstance(module, nn.Conv2d | nn.BatchNorm1d | nn.BatchNorm2d | nn.Linear)
         ]
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             twin(x)
         for hook in hooks:
             hook.remove()
-    assert len(found[True]) == len(found[False]) == 19
+    assert len(found[True]) == len(found[False]) == layers
+    assert not torch.equal(found[True][-1], found[False][-1])
     for half, single in zip(found[True], found[False], strict=True):
-        assert not torch.equal(half, single)
         assert (half - single).norm() < 0.05 * single.norm()
 
 

@@ -42,7 +42,7 @@ CLASSES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankl
 with gr.Blocks(analytics_enabled=False) as demo:
     def predict(image: FileData, kind: str = "auto", network: str = "mlp") -> dict[str, float]:
         return {label: 0.1 for label in CLASSES}
-    gr.api(predict)
+    gr.api(predict, concurrency_limit=8)
 demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
 demo.launch(server_port=PORT, server_name="127.0.0.1", quiet=True, max_file_size=20 * 1024 * 1024)
 """
