@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from fashion_model import checkpoint, corpus, data, finding
 from fashion_model.corpus import extra_pictures
 from fashion_model.data import Labelled
-from fashion_model.errors import DataError
+from fashion_model.errors import CheckpointError, DataError
+from fashion_model.networks import NETWORKS
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, calibrated, train
 
@@ -121,9 +122,12 @@ def calibrate(
 ) -> Path:
     """Set a checkpoint's confidences right anew, as the end of make does; the path of it.
 
-    network: a name, or the path of a checkpoint. Its weights stay as they are.
+    network: a name, or the path of a checkpoint. Its weights stay as they are. Raises
+    CheckpointError for one without classes, the finder's.
     """
     trained, card = checkpoint.load(network, "cpu")
+    if card["architecture"] not in NETWORKS:
+        raise CheckpointError(f"{network} names no classes: there is nothing to calibrate.")
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     held_pictures = {"dataset": Pictures.of(*validation)}
     if real is not None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fashion_model import checkpoint, corpus, data, finding, predictor, recipes, training
-from fashion_model.errors import DataError, InputError
+from fashion_model.errors import CheckpointError, DataError, InputError
 from fashion_model.recipes import make
 from fashion_model.training import Pictures
 
@@ -158,6 +158,11 @@ def test_calibrating_anew_changes_nothing_but_what_it_is_about(options, real_fol
     other, told = checkpoint.load(again, "cpu")
     assert told == card
     assert all(torch.equal(other.state_dict()[k], v) for k, v in network.state_dict().items())
+
+
+def test_the_finder_has_no_confidences_to_calibrate():
+    with pytest.raises(CheckpointError, match="nothing to calibrate"):
+        recipes.calibrate("finder")
 
 
 def test_each_kind_gets_the_temperature_of_its_own_pictures(options):
