@@ -27,6 +27,7 @@ from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
 from fashion_model.checkpoint import resolve
 from fashion_model.images import KINDS
 from page import serving
+from page.ahead import Ahead
 from page.api import publish
 from page.elsewhere import Elsewhere
 from page.examples import EXAMPLES, chosen, gallery
@@ -43,6 +44,7 @@ from page.payloads import (
 from page.why import MAX_DRAWING_BYTES
 from page.words import script, text, translations
 
+AHEAD = None if BESIDE is None else Ahead(BESIDE, DEFAULT)
 HERE = Path(__file__).resolve().parent
 
 
@@ -194,7 +196,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
         network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw_tab.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload_tab.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
-        publish(demo, panels)
+        publish(demo, panels, AHEAD)
     # api_open=False: /run/NAME would go past the queue's limits.
     return demo.queue(
         max_size=serving.MAX_WAITING,
@@ -209,6 +211,7 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
     serving.launch(
         demo,
+        AHEAD,
         theme=gr.themes.Base(font=font, font_mono=mono),
         css_paths=HERE / "page" / "style.css",
         head=asset("head.html") + script(asset("words.js")),

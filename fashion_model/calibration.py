@@ -8,6 +8,7 @@ would come near it, until only SURE_AND_WRONG of the wrong answers are above.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -71,26 +72,26 @@ def temperatures(
     line; above it, the confidence soon is what it was. The temperature is found that does it.
     """
     by_kind, sure = card.get("temperature", {}), card.get("sure_from", {})
-    divisors = torch.tensor([by_kind.get(kind, 1.0) for kind in kinds], dtype=torch.float64)
-    limits = torch.tensor([sure.get(kind, SURE) for kind in kinds], dtype=torch.float64)
-    logits = logits.double()
-    top = F.softmax(logits / divisors[:, None], dim=1).amax(1)
-    high = ((top > KNEE) & (limits > SURE)).nonzero()[:, 0]
+    divisors = np.array([by_kind.get(kind, 1.0) for kind in kinds], dtype=np.float64)
+    limits = np.array([sure.get(kind, SURE) for kind in kinds], dtype=np.float64)
+    # NumPy, for one picture is the rule: a step of it costs a third of what it costs in PyTorch
+    scores = logits.double().numpy()
+    scores = scores - scores.max(1, keepdims=True)
+    top = 1 / np.exp(scores / divisors[:, None]).sum(1)
+    high = ((top > KNEE) & (limits > SURE)).nonzero()[0]
     if len(high):
         top, limits = top[high], limits[high]
         below = KNEE + (top - KNEE) * (SURE - KNEE) / (limits - KNEE)
         above = top - (limits - SURE) * ((1 - top) / (1 - limits)) ** 3
-        wanted = torch.where(top <= limits, below, above)
-        few = logits[high]
-        few = few - few.amax(1, keepdim=True)
-        sharp = 1 / divisors[high]  # what few is multiplied by
+        wanted = np.where(top <= limits, below, above)
+        few, sharp = scores[high], 1 / divisors[high]  # what few is multiplied by
         found = sharp / 2
         for _ in range(STEPS):  # Newton's, for log(1 / confidence), which is convex
-            terms = (found[:, None] * few).exp()
+            terms = np.exp(found[:, None] * few)
             total = terms.sum(1)
-            step = ((total * wanted).log() * total) / (terms * few).sum(1)
-            found = (found - step).clamp(sharp / 16, sharp)
-            if step.abs().max() < 1e-9:
+            step = np.log(total * wanted) * total / (terms * few).sum(1)
+            found = (found - step).clip(sharp / 16, sharp)
+            if np.abs(step).max() < 1e-9:
                 break
         divisors[high] = 1 / found
-    return divisors
+    return torch.from_numpy(divisors)

@@ -13,28 +13,58 @@ from fashion_model.errors import InputError
 SIDE = 112  # pixels a side while strokes are handled: 4 for each pixel of the result
 FAINTEST = 0.06  # a mark that differs less from its paper (in [0, 1]) is not seen as ink
 THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
+NO_INSIDE = 8  # pixels; a picture that is not wider is all border
 BROADEST = 14  # pixels of SIDE; what is thicker on average is a shape, not a line
 
 
-def ink(rgb: torch.Tensor) -> torch.Tensor:
-    """How far each pixel of rgb (1, 3, H, W) in [0, 1] is ink: (1, 1, H, W) in [0, 1].
+def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
+    """How far each pixel of picture, uint8 (H, W) or (H, W, 3), is ink: (1, 1, H, W) in [0, 1].
 
     The paper is the plane that fits the picture's border best, colour by colour, so that uneven
-    light on a photographed sheet is not ink. Raises InputError where nothing is drawn.
+    light on a photographed sheet is not ink. counts: how many of the pixels of a grey picture have
+    each of the 256 tones, if the caller knows. Raises InputError where nothing is drawn.
     """
-    if rgb.stride(1) == 0:
-        rgb = rgb[:, :1]  # grey: three times the same
+    paper = one_tone(picture)
+    if paper is not None:  # the plane is level: what a pixel is depends on its tone alone
+        tones = torch.arange(256).float() / 255
+        difference = (tones - tones[paper]).abs()
+        counts = np.bincount(picture.ravel(), minlength=256) if counts is None else counts
+        by_tone = _inked(difference, _darkest(difference, torch.from_numpy(counts))).numpy()
+        return torch.from_numpy(by_tone.take(picture))[None, None]
+    rgb = as_rgb(picture)
+    if picture.ndim == 2:
+        rgb = rgb[:, :1]  # three times the same
     difference = (rgb - _paper(rgb)).abs().amax(1, keepdim=True)
-    strength = _darkest(difference)
+    return _inked(difference, _darkest(difference))
+
+
+def one_tone(picture: np.ndarray) -> int | None:
+    """The tone of the border of picture, uint8 (H, W), if it has one only; else None."""
+    if picture.ndim != 2 or min(picture.shape) <= NO_INSIDE:
+        return None
+    tone, depth = picture[0, 0], _depth(*picture.shape)
+    sides = picture[:depth], picture[-depth:], picture[:, :depth], picture[:, -depth:]
+    return int(tone) if all((side == tone).all() for side in sides) else None
+
+
+def _inked(difference: torch.Tensor, strength: float) -> torch.Tensor:
+    """How far what differs so much from the paper is ink, where full ink does by strength."""
     if strength < FAINTEST:
         raise InputError("There is nothing drawn in this picture yet. Draw a garment first.")
     return ((difference / strength - 0.25) / 0.4).clamp(0, 1)
 
 
-def _darkest(difference: torch.Tensor) -> float:
-    """The difference from the paper that full ink makes: that of the strongest 0.2 % of pixels."""
-    count = max(1, round(0.002 * difference.numel()))
-    return difference.flatten().topk(count).values[-1].item()
+def _darkest(difference: torch.Tensor, counts: torch.Tensor | None = None) -> float:
+    """The difference from the paper that full ink makes: that of the strongest 0.2 % of pixels.
+
+    counts: how many pixels have each difference; None: one.
+    """
+    if counts is None:
+        count = max(1, round(0.002 * difference.numel()))
+        return difference.flatten().topk(count).values[-1].item()
+    count = max(1, round(0.002 * int(counts.sum())))
+    strongest, order = difference.sort(descending=True)
+    return strongest[int(torch.searchsorted(counts[order].cumsum(0), count))].item()
 
 
 def _paper(rgb: torch.Tensor) -> torch.Tensor:
@@ -55,14 +85,19 @@ def _paper(rgb: torch.Tensor) -> torch.Tensor:
     return plane.clamp(middle - 0.25, middle + 0.25)[None]
 
 
+def _depth(height: int, width: int) -> int:
+    """How many pixels of each side of a picture of this size are its border."""
+    return max(1, round(min(height, width) * 0.03))
+
+
 @lru_cache(maxsize=8)
 def _rim(height: int, width: int) -> tuple[torch.Tensor, ...]:
     """Of a picture of this size: x (W,) and y (H,) from -1 to 1, the row and the column of each
     pixel of its border, and the design matrix of a plane there, float64 (3, R)."""
     x, y = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
     rim = torch.ones(height, width, dtype=torch.bool)
-    if min(height, width) > 8:
-        depth = max(1, round(min(height, width) * 0.03))
+    if min(height, width) > NO_INSIDE:
+        depth = _depth(height, width)
         rim[depth:-depth, depth:-depth] = False
     row, column = rim.nonzero().unbind(1)
     design = torch.stack([torch.ones(len(row)), x[column], y[row]]).double()
@@ -74,12 +109,11 @@ def crop(mask: torch.Tensor, least: float) -> tuple[int, int, int, int]:
 
     A row or a column counts when at least so many of its pixels are above a half.
     """
-    solid = (mask[0, 0] > 0.5).float()
-    rows = (solid.sum(1) >= least).nonzero().flatten().tolist()
-    columns = (solid.sum(0) >= least).nonzero().flatten().tolist()
-    if not rows or not columns:
+    solid = mask[0, 0].numpy() > 0.5
+    rows, columns = (np.flatnonzero(np.count_nonzero(solid, axis) >= least) for axis in (1, 0))
+    if not len(rows) or not len(columns):
         raise InputError("There is too little drawn in this picture. Draw larger, or thicker.")
-    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def fit(content: torch.Tensor, side: int) -> torch.Tensor:
@@ -108,9 +142,12 @@ class Strokes(NamedTuple):
     thickness: float
 
 
-def strokes(rgb: torch.Tensor) -> Strokes:
-    """The strokes in rgb (1, 3, H, W) in [0, 1]. Raises InputError for a blank picture."""
-    marks = ink(rgb)
+def strokes(picture: np.ndarray, counts: np.ndarray | None = None) -> Strokes:
+    """The strokes in picture, uint8 (H, W) or (H, W, 3). Raises InputError for a blank one.
+
+    counts: see ink.
+    """
+    marks = ink(picture, counts)
     height, width = marks.shape[-2:]
     top, bottom, left, right = crop(marks, 1)
     line = (fit(marks[..., top:bottom, left:right], SIDE) > 0.35).float()

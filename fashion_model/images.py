@@ -58,37 +58,36 @@ def prepare(
         if original is not None:
             pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
             return Prepared(pixels, "dataset", photos.WHOLE)
-    rgb = as_rgb(array)
-    if rgb.amax((2, 3)).sub(rgb.amin((2, 3))).max() < drawings.FAINTEST:
+    if max(np.ptp(np.array(picture.getextrema()).reshape(-1, 2), 1)) < 255 * drawings.FAINTEST:
         raise InputError(
             "This picture is blank: it has the same colour everywhere. Draw a garment, or choose "
             "a picture that shows one."
         )
-    seen = drawn = None
+    seen = drawn = rgb = None
     if point is not None:
         kind = "photo"
-    elif kind == "auto" and (drawn := plain_lines(array, rgb)) is not None:
+    elif kind == "auto" and (drawn := plain_lines(array)) is not None:
         kind = "drawing"  # plain to see, without the finder, which takes half of the time
     elif kind == "auto":
-        kind = "photo"
+        kind, rgb = "photo", as_rgb(array)
         seen, like_a_drawing = photos.look_at(rgb, find)
         if like_a_drawing > 0:
-            drawn = drawings.strokes(rgb)
+            drawn = drawings.strokes(array)
             # a shape without lines is better off as a photo: most are products on white
             if drawn.thickness <= drawings.BROADEST or (seen > 0).float().mean() < photos.PLAIN:
                 kind = "drawing"
     if kind == "drawing":
-        drawn = drawings.strokes(rgb) if drawn is None else drawn
+        drawn = drawings.strokes(array) if drawn is None else drawn
         return Prepared(drawings.read_drawing(drawn), kind, drawn.box)
+    rgb = as_rgb(array) if rgb is None else rgb
     pixels, box, mask = photos.read_photo(rgb, find, point, seen)
     return Prepared(pixels, kind, box, mask)
 
 
-def plain_lines(array: np.ndarray, rgb: torch.Tensor) -> drawings.Strokes | None:
+def plain_lines(array: np.ndarray) -> drawings.Strokes | None:
     """The strokes of a grey picture (H, W) that are lines in one tone on paper of one other tone.
 
-    rgb is array as drawings.as_rgb makes it. What has more tones, tones that are close, or shapes
-    instead of lines, may be anything: None.
+    What has more tones, tones that are close, or shapes instead of lines, may be anything: None.
     """
     if array.ndim != 2:
         return None
@@ -100,7 +99,7 @@ def plain_lines(array: np.ndarray, rgb: torch.Tensor) -> drawings.Strokes | None
     if abs(int(paper) - int(ink)) < CONTRAST:
         return None
     try:
-        drawn = drawings.strokes(rgb)
+        drawn = drawings.strokes(array, counts)
     except InputError:
         return None
     return drawn if drawn.thickness <= drawings.BROADEST else None

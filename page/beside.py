@@ -6,6 +6,7 @@ what it had not answered is asked again, one question at a time.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import pickle
@@ -83,6 +84,10 @@ class Beside:
 
     def ask(self, question: "Question") -> "Told":
         """What elsewhere.Reader tells of it. Raises ReaderError."""
+        return unpickled(self.put(question).result())
+
+    def put(self, question: "Question") -> Future[bytes]:
+        """What will be told, pickled; or the ReaderError. Sent it is when this returns."""
         with self.lock:
             self.count += 1
             asked = Asked(self.count, question)
@@ -90,8 +95,7 @@ class Beside:
                 self._start()
             line = self._note(asked)
         line.send((asked.number, question))
-        told: Told = pickle.loads(asked.told.result())
-        return told
+        return asked.told
 
     def _start(self) -> None:
         here, there = socket.socketpair()
@@ -151,6 +155,12 @@ class Beside:
             self._suspect()
 
 
+def unpickled(told: bytes) -> "Told":
+    """What Beside.put promised."""
+    result: Told = pickle.loads(told)
+    return result
+
+
 def main(handle: int) -> None:
     """The process itself; it ends when the other end of the socket is closed."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -160,6 +170,7 @@ def main(handle: int) -> None:
     connection = Connection(handle)
     with contextlib.suppress(EOFError, ConnectionError):
         reader = Reader(connection.recv())
+        gc.freeze()  # what is loaded stays: looking through it would hold up an answer
         while True:
             asked = [connection.recv()]
             while len(asked) < TOGETHER and connection.poll():

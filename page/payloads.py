@@ -49,8 +49,8 @@ def from_data_url(url: str, most: int = MAX_FILE_BYTES) -> bytes:
         raise InputError("The data URL is not valid base64: send the picture again.") from None
 
 
-def from_upload(path: str) -> bytes:
-    """An uploaded file's bytes; nothing outside Gradio's upload folder is opened."""
+def uploaded(path: str) -> Path:
+    """An uploaded file; nothing outside Gradio's upload folder passes."""
     file = Path(path).resolve()
     if not file.is_relative_to(Path(get_upload_folder()).resolve()):
         raise InputError("Only uploaded pictures are read: send the file itself.")
@@ -59,7 +59,7 @@ def from_upload(path: str) -> bytes:
     if file.stat().st_size > MAX_FILE_BYTES:
         most = MAX_FILE_BYTES >> 20
         raise InputError(f"The picture is larger than {most} MB: send a smaller one.")
-    return file.read_bytes()
+    return file
 
 
 def from_api(image: Any) -> bytes:
@@ -71,7 +71,7 @@ def from_api(image: Any) -> bytes:
     if isinstance(url, str) and url.startswith("data:"):
         return from_data_url(url)
     if is_file_obj_with_meta(image):
-        return from_upload(image["path"])
+        return uploaded(image["path"]).read_bytes()
     raise InputError("Send the picture with gradio_client's handle_file(...), or as a data URL.")
 
 

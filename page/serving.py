@@ -1,21 +1,26 @@
 """How the app starts, forgets the pictures it was sent, and ends without dropping a request."""
 
+import gc
 import os
 import re
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import fastapi.dependencies.utils
 import gradio as gr
+import starlette.datastructures
 from gradio.route_utils import delete_files_created_by_app
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
+from page.ahead import Ahead, ReadingAhead
 from page.limits import Limits, busy
 
 MAX_WAITING = int(os.environ.get("FASHION_MAX_WAITING") or 128)  # requests in the queue
@@ -64,11 +69,15 @@ def _sweep_forever() -> None:
         time.sleep(min(60.0, KEPT_SECONDS / 4))
 
 
-def launch(demo: gr.Blocks, **options: Any) -> None:
+def launch(demo: gr.Blocks, ahead: Ahead | None = None, **options: Any) -> None:
     """Serve demo until SIGTERM or Ctrl-C, then finish what is under way and end the process.
 
-    GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where. OSError: the port is taken.
+    GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where. ahead: see page/ahead.py. OSError: the
+    port is taken.
     """
+    middleware = [Middleware(Limits)]
+    if ahead is not None:
+        middleware.append(Middleware(ReadingAhead, ahead=ahead))
     port = os.environ.get("GRADIO_SERVER_PORT")
     if port:  # else Gradio takes the first free one from 7860 on
         options.setdefault("server_port", int(port))
@@ -76,8 +85,9 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     threading.Thread(target=_sweep_forever, daemon=True).start()
+    without_threads()
     demo.launch(
-        app_kwargs={"middleware": [Middleware(Limits)], "exception_handlers": {503: busy}},
+        app_kwargs={"middleware": middleware, "exception_handlers": {503: busy}},
         state_session_capacity=SESSIONS,
         ssr_mode=False,
         pwa=False,
@@ -91,12 +101,27 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     # Gradio describes every component anew for each new session, for deep links, which are closed
     # here: 5 ms of a script's call, which is a session of its own. Without components, none.
     demo.state_holder.blocks = SimpleNamespace(default_config=demo.default_config, blocks=())
+    gc.freeze()  # what is loaded stays: looking through it would hold up answers
     told.wait()
     finish(demo)
     if REPLICAS:
         _stop_replicas()
     sys.stdout.flush()
     os._exit(0)  # taking down an interpreter with PyTorch in it needs seconds, and does no good
+
+
+async def _here(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    return function(*args, **options)
+
+
+def without_threads() -> None:
+    """Have two kinds of Gradio's small jobs done where they arise, not each in another thread.
+
+    Who calls (a look into a dict, before each request) and the parts of an upload (a write of 64 KB
+    at most): six times a picture, and each time the interpreter's lock goes there and back.
+    """
+    fastapi.dependencies.utils.run_in_threadpool = _here
+    starlette.datastructures.run_in_threadpool = _here
 
 
 def _stop_replicas() -> None:

@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
-from fashion_model import photos
+from fashion_model import drawings, photos
 from fashion_model.decoding import decode
 from fashion_model.errors import InputError
 from fashion_model.images import as_dataset, prepare
@@ -95,7 +95,7 @@ def test_what_only_resembles_the_data_set_is_not_taken_for_it(sheet):
 
 def test_kind_can_overrule_it(sheet):
     assert prepare(sheet[0][0], no_finder, "drawing").kind == "drawing"
-    assert prepare(255 - np.array(sheet[0][0]), finder(), "photo").kind == "photo"
+    assert prepare(ImageOps.invert(sheet[0][0]), finder(), "photo").kind == "photo"
 
 
 # Drawings.
@@ -302,3 +302,19 @@ def test_what_may_be_more_than_lines_does_need_it(change):
     lines = decode(lines)
     with pytest.raises(AssertionError, match="no business"):
         prepare(lines, no_finder)
+
+
+@pytest.mark.parametrize("ink", [0, 40, 200])
+def test_paper_of_one_tone_is_read_as_uneven_paper_is(ink):
+    """The short way, by tone, against the plane that is fitted to the border."""
+    picture = Image.effect_noise((90, 70), 30).point(lambda tone: ink if tone > 150 else 230)
+    picture = ImageOps.expand(picture, 12, 230)
+    array = np.asarray(picture)
+    assert drawings.one_tone(array) == 230
+    long = drawings.ink(np.dstack([array] * 3))
+    torch.testing.assert_close(drawings.ink(array), long, rtol=0, atol=1e-5)
+    counts = np.bincount(array.ravel(), minlength=256)
+    assert (drawings.ink(array, counts) == drawings.ink(array)).all()
+    array = np.array(picture)
+    array[0, 0] = 229
+    assert drawings.one_tone(array) is None

@@ -1,0 +1,126 @@
+"""An upload is read as soon as it is here: while its sender still asks, the answer is on its way.
+
+Scripts upload a picture, then ask what it shows, then fetch the answer. The process beside this
+one (page/beside.py) is idle meanwhile, and what will be asked is nearly always the same.
+"""
+
+import asyncio
+import json
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from anyio import to_thread
+from gradio_client.utils import is_file_obj_with_meta
+
+from fashion_model import InputError
+from page.beside import Beside, unpickled
+from page.limits import Message, Receive, Send
+from page.payloads import from_api, uploaded
+
+MOST = 64  # uploads read ahead that nobody asked about yet; beyond, the oldest are forgotten
+TOGETHER = 4  # files in one upload, at most, for any to be read ahead
+KIND = "auto"
+
+
+class Ahead:
+    """What was read ahead, and how /predict is answered with it."""
+
+    def __init__(self, beside: Beside, network: str) -> None:
+        self.beside, self.network = beside, network
+        # by path, which Gradio makes from the content: twice the same is there twice
+        self.begun: OrderedDict[str, deque[Future[bytes]]] = OrderedDict()
+        self.count = 0
+        self.lock = Lock()
+
+    def begin(self, path: str) -> None:
+        """Have the upload at path read as most will ask for it."""
+        path = str(Path(path).resolve())
+        told = self.beside.put((self.network, "predict", (path, KIND)))
+        with self.lock:
+            while self.count >= MOST:
+                _, oldest = self.begun.popitem(last=False)
+                self.count -= len(oldest)
+            self.begun.setdefault(path, deque()).append(told)
+            self.count += 1
+
+    def taken(self, image: Any, kind: str, network: str) -> Future[bytes] | None:
+        """What will be told of a caller's picture, if it was asked ahead; it is forgotten here."""
+        if not is_upload(image):
+            return None
+        path = str(uploaded(image["path"]))
+        with self.lock:
+            line = self.begun.get(path)
+            if not line:
+                return None
+            told = line.popleft()
+            self.count -= 1
+            if not line:
+                del self.begun[path]
+        return told if (kind, network) == (KIND, self.network) else None
+
+    async def predict(self, image: Any, kind: str, network: str) -> dict[str, float]:
+        """What the network of this name says of a caller's picture; see payloads.from_api."""
+        told = self.taken(image, kind, network)
+        if told is None and is_upload(image):
+            path = str(uploaded(image["path"]))
+            told = self.beside.put((network, "predict", (path, kind)))
+        elif told is None:  # a large one would hold up everybody while it is sent
+            picture = await to_thread.run_sync(from_api, image)
+            question = (network, "predict", (picture, kind))
+            told = await to_thread.run_sync(self.beside.put, question)
+        return confidences(await asyncio.wrap_future(told))
+
+
+def confidences(told: bytes) -> dict[str, float]:
+    """What was told of a picture, unpickled. Raises InputError if it was refused."""
+    well, said = unpickled(told)
+    if not well:
+        raise InputError(said)
+    answer: dict[str, float] = said
+    return answer
+
+
+def is_upload(image: Any) -> bool:
+    """Whether a caller's picture is a file here, rather than a data URL; see payloads.from_api."""
+    inline = isinstance(image, dict) and str(image.get("url")).startswith("data:")
+    return is_file_obj_with_meta(image) and not inline
+
+
+class ReadingAhead:
+    """An ASGI middleware that sees which uploads are complete."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], ahead: Ahead) -> None:
+        self.app, self.ahead = app, ahead
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if not by_script(scope):
+            await self.app(scope, receive, send)
+            return
+        well = False
+
+        async def sending(message: Message) -> None:
+            nonlocal well
+            if message["type"] == "http.response.start":
+                well = message["status"] == 200
+            elif well and not message.get("more_body", False):
+                paths = json.loads(message["body"])  # where the files stay, all in one message
+                if len(paths) <= TOGETHER:
+                    for path in paths:
+                        self.ahead.begin(path)
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+def by_script(scope: Message) -> bool:
+    """Whether this is an upload, and not by the page, which asks otherwise: it gives it an id."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "POST"
+        and scope["path"].rstrip("/").endswith("/gradio_api/upload")
+        and not scope["query_string"]
+    )

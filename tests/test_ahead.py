@@ -1,0 +1,153 @@
+"""Uploads that are read before anybody asks: what is told, to whom, and what is forgotten."""
+
+import asyncio
+import json
+import pickle
+from concurrent.futures import Future
+
+import pytest
+from gradio.utils import get_upload_folder
+
+import hostile
+import serving
+import soaking
+from fashion_model import InputError
+from page import ahead
+from page.ahead import Ahead, ReadingAhead
+
+DRAWING = soaking.pictures()[0]
+
+
+class Asked:
+    """In the place of page.beside.Beside: answers each question with its number, at once."""
+
+    def __init__(self):
+        self.questions = []
+
+    def put(self, question):
+        self.questions.append(question)
+        told = Future()
+        picture = question[2][0]
+        well = picture != b"bad"
+        told.set_result(pickle.dumps((well, {"Bag": len(self.questions)} if well else "bad")))
+        return told
+
+
+@pytest.fixture
+def beside():
+    return Asked()
+
+
+@pytest.fixture
+def uploads(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    assert get_upload_folder() == str(tmp_path)
+    return tmp_path
+
+
+def upload(folder, name="a.png"):
+    path = folder / name
+    path.write_bytes(DRAWING)
+    return {"path": str(path), "meta": hostile.META}
+
+
+def told(reading, image, kind="auto", network="cnn"):
+    return asyncio.run(reading.predict(image, kind, network))
+
+
+def test_what_was_read_ahead_is_asked_once(beside, uploads):
+    reading, image = Ahead(beside, "cnn"), upload(uploads)
+    reading.begin(image["path"])
+    assert told(reading, image) == {"Bag": 1}
+    assert beside.questions == [("cnn", "predict", (image["path"], "auto"))]
+    assert told(reading, image) == {"Bag": 2}  # forgotten when it was told
+    assert reading.count == 0
+    assert not reading.begun
+
+
+def test_twice_the_same_upload_is_two_answers(beside, uploads):
+    reading, image = Ahead(beside, "cnn"), upload(uploads)
+    reading.begin(image["path"])
+    reading.begin(image["path"])
+    assert [told(reading, image) for _ in range(3)] == [{"Bag": 1}, {"Bag": 2}, {"Bag": 3}]
+
+
+@pytest.mark.parametrize(("kind", "network"), [("photo", "cnn"), ("auto", "mlp")])
+def test_who_asks_otherwise_is_told_otherwise(beside, uploads, kind, network):
+    reading, image = Ahead(beside, "cnn"), upload(uploads)
+    reading.begin(image["path"])
+    assert told(reading, image, kind, network) == {"Bag": 2}
+    assert beside.questions[-1] == (network, "predict", (image["path"], kind))
+    assert reading.count == 0
+
+
+def test_data_urls_are_read_here_and_refusals_are_ours(beside, uploads):
+    reading = Ahead(beside, "cnn")
+    assert told(reading, {"url": hostile.data_url(DRAWING), "path": "", "meta": hostile.META})
+    assert beside.questions == [("cnn", "predict", (DRAWING, "auto"))]
+    with pytest.raises(InputError, match="bad"):
+        told(reading, hostile.data_url(b"bad"))
+    with pytest.raises(InputError, match="Only uploaded"):
+        told(reading, {"path": "/etc/passwd", "meta": hostile.META})
+    with pytest.raises(InputError, match="no longer"):
+        told(reading, {"path": str(uploads / "gone.png"), "meta": hostile.META})
+
+
+def test_uploads_that_nobody_asks_about_are_forgotten(beside, uploads, monkeypatch):
+    monkeypatch.setattr(ahead, "MOST", 3)
+    reading = Ahead(beside, "cnn")
+    images = [upload(uploads, f"{number}.png") for number in range(5)]
+    for image in images:
+        reading.begin(image["path"])
+    assert reading.count == 3
+    assert list(reading.begun) == [image["path"] for image in images[2:]]
+    assert told(reading, images[0]) == {"Bag": 6}
+    assert told(reading, images[4]) == {"Bag": 5}
+
+
+@pytest.mark.parametrize(
+    ("scope", "status", "paths", "begun"),
+    [
+        ({}, 200, ["/a.png"], ["/a.png"]),
+        ({"path": "/x/gradio_api/upload/"}, 200, ["/a.png", "/b.png"], ["/a.png", "/b.png"]),
+        ({"query_string": b"upload_id=1"}, 200, ["/a.png"], []),  # the page's
+        ({"path": "/gradio_api/call/predict"}, 200, ["/a.png"], []),
+        ({"method": "GET"}, 200, ["/a.png"], []),
+        ({}, 413, ["/a.png"], []),
+        ({}, 200, ["/a.png"] * 5, []),  # many at once are not asked about one by one
+    ],
+)
+def test_complete_uploads_by_scripts_begin(scope, status, paths, begun):
+    class Begun:
+        paths = ()
+
+        def begin(self, path):
+            self.paths = [*self.paths, path]
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(paths).encode()})
+
+    sent, reading = [], Begun()
+
+    async def send(message):
+        sent.append(message["type"])
+
+    usual = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "query_string": b""}
+    asyncio.run(ReadingAhead(app, reading)(usual | scope, None, send))
+    assert list(reading.paths) == begun
+    assert sent == ["http.response.start", "http.response.body"]
+
+
+def test_over_http_the_answer_is_the_one_without(server):
+    client = soaking.Client(serving.start())
+    image = {"path": client.upload(DRAWING), "meta": hostile.META}
+    answers = [client.call("predict", image, "auto", "cnn") for _ in range(2)]
+    assert "event: complete" in answers[0]
+    assert answers[0] == answers[1]  # the first was read ahead, the second was not
+    image = {"path": client.upload(DRAWING), "meta": hostile.META}
+    many = client.call("predict_many", [image, image], "auto", "cnn")
+    one = json.loads(answers[0].strip().splitlines()[-1].removeprefix("data: "))[0]
+    both = json.loads(many.strip().splitlines()[-1].removeprefix("data: "))[0]
+    assert [each["T-shirt/top"] for each in both] == pytest.approx([one["T-shirt/top"]] * 2)
+    client.close()
