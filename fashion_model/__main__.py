@@ -44,6 +44,7 @@ def train(options: argparse.Namespace) -> int:
         real=options.real,
         epochs=options.epochs,
         start=options.start,
+        teachers=options.teacher,
         seed=options.seed,
         out=options.out,
         device=options.device,
@@ -178,6 +179,8 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings to train on")
     add.add_argument("--epochs", type=_count, help="instead of the recipe's number")
     add.add_argument("--start", metavar="NAME", help="a checkpoint or its path to train on")
+    teachers = "checkpoints or their paths to learn from together, in place of the labels"
+    add.add_argument("--teacher", nargs="+", default=[], metavar="NAME", help=teachers)
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
     add.set_defaults(command=train)

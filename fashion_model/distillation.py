@@ -5,7 +5,8 @@ Beyer et al. 2022, arXiv 2106.05237). The views are made, and the teacher asked,
 is so much the faster of the two that asking anew would take most of the time.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,18 @@ class Views:
         x = self.pixels[row].unsqueeze(1).float() / 255
         mirrored = torch.rand(size, 1, 1, 1, generator=generator, device=device) < 0.5
         return torch.where(mirrored, x.flip(3), x), self.logits[row].float()
+
+
+class Ensemble(nn.Module):
+    """Networks that answer together: (N, 1, 28, 28) -> log of the mean of their confidences."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        said = torch.stack([F.log_softmax(each(x).float(), dim=1) for each in self.members])
+        return said.logsumexp(0) - math.log(len(self.members))
 
 
 @torch.no_grad()

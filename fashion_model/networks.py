@@ -87,6 +87,27 @@ class ConvolutionalNetwork(nn.Module):
         return logits
 
 
+class PlainNetwork(nn.Module):
+    """Six convolutions in a row: a teacher that errs otherwise than ConvolutionalNetwork does."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            OrderedDict(
+                unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
+                local=_stage(4, width, 1),  # (N, 64, 14, 14)
+                parts=_stage(width, 2 * width, 2),  # (N, 128, 7, 7)
+                whole=_stage(2 * width, 2 * width, 1),  # (N, 128, 7, 7)
+                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 128)
+                head=nn.Linear(2 * width, len(CLASSES)),
+            )
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.stages(x.view(-1, 1, 28, 28))
+        return logits
+
+
 class Finder(nn.Module):
     """Where the garment is, and whether the picture is a drawing.
 
@@ -136,4 +157,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mlp": NeuralNetwork,
     "cnn": ConvolutionalNetwork,
 }
-ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {**NETWORKS, "finder": Finder}
+ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
+    **NETWORKS,
+    "plain": PlainNetwork,
+    "finder": Finder,
+}

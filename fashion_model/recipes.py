@@ -1,6 +1,7 @@
 """How each committed checkpoint is made, from data to file: what the command "train" runs."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,26 @@ from safetensors.torch import load_file, save_file
 from fashion_model import checkpoint, corpus, data, finding
 from fashion_model.corpus import extra_pictures
 from fashion_model.data import Labelled
+from fashion_model.distillation import Ensemble
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import NETWORKS
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, calibrated, train
 
+CNN = Recipe(
+    epochs=34,
+    extra=0.9,
+    learning_rate=3e-3,
+    muon=0.04,
+    weight_decay=0.02,
+    erase_chance=0.25,
+    bfloat16=True,
+)
 RECIPES = {
     "finder": finding.RECIPE,
-    "mlp": Recipe(epochs=200, teacher="cnn", bfloat16=True),
-    "cnn": Recipe(
-        epochs=34,
-        extra=0.9,
-        learning_rate=3e-3,
-        muon=0.04,
-        weight_decay=0.02,
-        erase_chance=0.25,
-        bfloat16=True,
-    ),
+    "mlp": Recipe(epochs=200, teachers=("cnn",), bfloat16=True),
+    "cnn": CNN,
+    "plain": replace(CNN, epochs=26),
 }
 HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
 MAKERS = (
@@ -53,26 +57,29 @@ def make(
     epochs: int | None = None,
     seed: int = 0,
     start: str | Path | None = None,
+    teachers: Sequence[str | Path] = (),
     out: str | Path | None = None,
     device: str | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train network ("finder", "mlp" or "cnn") and write its checkpoint; the path of that.
+    """Train a network of RECIPES and write its checkpoint; the path of that.
 
     root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
     and drawings; without one, mlp and cnn train on Fashion-MNIST alone. start: a checkpoint of
-    this network to train on, which goes at half the learning rate. An interrupted run goes on
-    where it stopped.
+    this network to train on, which goes at half the learning rate. teachers: checkpoints to learn
+    from in place of the recipe's. An interrupted run goes on where it stopped.
     """
     recipe = RECIPES[network] if epochs is None else replace(RECIPES[network], epochs=epochs)
     if start is not None:
         recipe = replace(recipe, learning_rate=recipe.learning_rate / 2, muon=recipe.muon / 2)
+    if teachers:
+        recipe = replace(recipe, teachers=tuple(map(str, teachers)))
+    elif real is None:
+        recipe = replace(recipe, teachers=())  # they have seen more
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     labelled = [] if real is None else data.load_labelled(real)
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
-    if real is None:
-        recipe = replace(recipe, teacher="")  # it may have seen more
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
     card: dict[str, Any] = {"data": origins, "held_out": {"fashion-mnist": data.VALIDATION}}
     if real is not None:
@@ -85,14 +92,18 @@ def make(
             raise DataError("the finder learns from real photos: name their folder with --real.")
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
     extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
+    if recipe.teachers:  # none of which may have seen what is held out
+        loaded = [checkpoint.load(name, "cpu") for name in recipe.teachers]
+        teacher = Ensemble([each for each, _ in loaded])
+        card["teachers"] = [
+            {key: told.get(key) for key in ("architecture", "accuracy")}
+            | {"digest": checkpoint.digest(each)}
+            for each, told in loaded
+        ]
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
         # before the hours of training, which a damaged picture would end
         held_pictures |= _held_out(held, images, labels, finder, progress)
-        if recipe.teacher:  # which has learnt from the same pictures
-            teacher, told = checkpoint.load(recipe.teacher, "cpu")
-            card["teacher"] = {key: told.get(key) for key in ("architecture", "accuracy")}
-            card["teacher"]["digest"] = checkpoint.digest(teacher)
         parts = [
             _kept(source, learn, images, labels, finder, seed, progress)
             for source in corpus.SOURCES

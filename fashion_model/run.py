@@ -29,9 +29,9 @@ class Recipe:
     how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
     smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
     others move by whole pixels, which blurs nothing), shift the pixels that they move by.
-    teacher: a network that it learns from instead of from the labels, by so many views of each
-    picture (see distillation). bfloat16: whether forward and backward compute in it (weights and
-    loss stay float32).
+    teachers: networks that it learns from, together, instead of from the labels, by so many views
+    of each picture (see distillation): names or paths of checkpoints. bfloat16: whether forward
+    and backward compute in it (weights and loss stay float32).
     """
 
     epochs: int
@@ -46,8 +46,8 @@ class Recipe:
     affine_chance: float = 0.5
     shift: int = 2
     erase_chance: float = 0.0
-    teacher: str = ""
-    views: int = 4
+    teachers: tuple[str, ...] = ()
+    views: int = 5
     bfloat16: bool = False
 
 

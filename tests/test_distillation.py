@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fashion_model import checkpoint, training
-from fashion_model.distillation import Views, taught, views_of
+from fashion_model.distillation import Ensemble, Views, taught, views_of
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, train
 
@@ -72,6 +72,24 @@ def test_the_loss_by_hand():
     assert taught(teacher.flip(1), teacher) > taught(even, teacher)
 
 
+def test_an_ensemble_says_the_mean_of_what_its_members_say():
+    """Half a chance for one class by one member, and a quarter by the other."""
+    first, second = torch.full((1, 10), 0.5 / 9), torch.full((1, 10), 0.75 / 9)
+    first[0, 3], second[0, 3] = 0.5, 0.25
+
+    class Says(nn.Module):
+        def __init__(self, confidences):
+            super().__init__()
+            self.confidences = confidences
+
+        def forward(self, x):
+            return 7 + self.confidences.log().expand(len(x), -1)  # logits are free of a constant
+
+    said = Ensemble([Says(first), Says(second)])(torch.zeros(2, 1, 28, 28))
+    torch.testing.assert_close(said.exp(), ((first + second) / 2).expand(2, -1))
+    torch.testing.assert_close(said.exp().sum(1), torch.ones(2))
+
+
 @pytest.fixture
 def pictures() -> Pictures:
     """Labels that are wrong on purpose: only the teacher knows better."""
@@ -79,7 +97,7 @@ def pictures() -> Pictures:
 
 
 def test_a_student_learns_what_its_teacher_says(pictures, tmp_path):
-    recipe = Recipe(epochs=40, batch=20, teacher="cnn", shift=0, affine_chance=0.0)
+    recipe = Recipe(epochs=40, batch=20, teachers=("cnn",), shift=0, affine_chance=0.0)
     path = train(
         *("mlp", pictures, pictures),
         recipe=recipe,
@@ -92,11 +110,11 @@ def test_a_student_learns_what_its_teacher_says(pictures, tmp_path):
     answers = training.logits_of(student, pictures.pixels).argmax(1)
     assert (answers == torch.arange(100) % 10).float().mean() > 0.9
     assert card["accuracy"]["validation"] < 0.1
-    assert card["recipe"]["teacher"] == "cnn"
+    assert card["recipe"]["teachers"] == ["cnn"]
 
 
 def test_an_interrupted_student_goes_on_with_the_same_views(pictures, tmp_path, monkeypatch):
-    recipe = Recipe(epochs=2, batch=50, teacher="cnn")
+    recipe = Recipe(epochs=2, batch=50, teachers=("cnn",))
     common = {"recipe": recipe, "teacher": Brightest(), "device": "cpu", "progress": False}
     whole = train("mlp", pictures, pictures, out=tmp_path / "whole.safetensors", **common)
 

@@ -100,6 +100,19 @@ def test_without_real_pictures_there_is_fashion_mnist_alone(options, tmp_path):
     assert not (tmp_path / "downloads").exists()
 
 
+def test_teachers_of_any_architecture_teach_together(options, tmp_path):
+    plain = make("plain", **options | {"out": tmp_path / "plain.safetensors"})
+    cnn = make("cnn", **options | {"out": tmp_path / "cnn.safetensors"})
+    _, card = checkpoint.load(make("mlp", teachers=[plain, cnn], **options), "cpu")
+    assert card["recipe"]["teachers"] == [str(plain), str(cnn)]
+    assert [each["architecture"] for each in card["teachers"]] == ["plain", "cnn"]
+    digests = [checkpoint.digest(checkpoint.load(path, "cpu")[0]) for path in (plain, cnn)]
+    assert [each["digest"] for each in card["teachers"]] == digests
+    assert "teachers" not in checkpoint.load(plain, "cpu")[1]
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        make("mlp", teachers=[tmp_path / "gone.safetensors"], **options)
+
+
 def test_other_pictures_or_another_seed_are_made_anew(real_folder, monkeypatch):
     finder, _ = checkpoint.load("finder", "cpu")
     images, labels = data.load_fashion_mnist(True)

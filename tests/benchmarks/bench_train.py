@@ -57,7 +57,7 @@ def main() -> None:
         accept = torch.eye(10).bool().repeat(len(pixels) // 10, 1)
         index = torch.arange(recipe.batch)
 
-        views = Views(pixels, torch.randn(len(pixels), 10).half(), 1) if recipe.teacher else None
+        views = Views(pixels, torch.randn(len(pixels), 10).half(), 1) if recipe.teachers else None
 
         def drawn(pixels=pixels, recipe=recipe, run=run, views=views):
             index = torch.randint(0, len(pixels), (recipe.batch,))
