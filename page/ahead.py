@@ -22,6 +22,7 @@ from page.limits import Message, Receive, Send
 from page.payloads import from_api, uploaded
 
 MOST = 64  # uploads read ahead that nobody asked about yet; beyond, the oldest are forgotten
+AT_ONCE = 8  # being read ahead; beyond, an upload waits until somebody asks
 TOGETHER = 4  # files in one upload, at most, for any to be read ahead
 KIND = "auto"
 
@@ -34,18 +35,27 @@ class Ahead:
         # by path, which Gradio makes from the content: twice the same is there twice
         self.begun: OrderedDict[str, deque[Future[bytes]]] = OrderedDict()
         self.count = 0
+        self.reading = 0
         self.lock = Lock()
 
     def begin(self, path: str) -> None:
-        """Have the upload at path read as most will ask for it."""
+        """Have the upload at path read as most will ask for it, if there is time for that."""
+        if self.reading >= AT_ONCE or not self.beside.free():
+            return
         path = str(Path(path).resolve())
         told = self.beside.put((self.network, "predict", (path, KIND)))
         with self.lock:
+            self.reading += 1
             while self.count >= MOST:
                 _, oldest = self.begun.popitem(last=False)
                 self.count -= len(oldest)
             self.begun.setdefault(path, deque()).append(told)
             self.count += 1
+        told.add_done_callback(self._read)
+
+    def _read(self, _told: Future[bytes]) -> None:
+        with self.lock:
+            self.reading -= 1
 
     def taken(self, image: Any, kind: str, network: str) -> Future[bytes] | None:
         """What will be told of a caller's picture, if it was asked ahead; it is forgotten here."""
@@ -65,7 +75,7 @@ class Ahead:
     async def predict(self, image: Any, kind: str, network: str) -> dict[str, float]:
         """What the network of this name says of a caller's picture; see payloads.from_api."""
         told = self.taken(image, kind, network)
-        if told is None and is_upload(image):
+        if told is None and is_upload(image) and self.beside.free():
             path = str(uploaded(image["path"]))
             told = self.beside.put((network, "predict", (path, kind)))
         elif told is None:  # a large one would hold up everybody while it is sent

@@ -20,6 +20,7 @@ from fashion_model import DEFAULT, Classifier, DataError, InputError, comparison
 from fashion_model.images import Prepared
 from page import serving
 from page.ahead import Ahead, confidences
+from page.beside import ReaderError
 from page.elsewhere import Elsewhere
 from page.fetching import bound
 from page.more import Panels
@@ -248,6 +249,8 @@ def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def why(inputs: list[Any], error: Exception) -> str:
+    if isinstance(error, ReaderError):
+        return "The server failed while it read this picture. Try again, or send another one."
     if isinstance(error, InvalidPathError):
         return "Only uploaded pictures are read: send the file itself."
     if "http://" in str(inputs)[:10_000] or "https://" in str(inputs)[:10_000]:

@@ -86,6 +86,10 @@ class Beside:
         """What elsewhere.Reader tells of it. Raises ReaderError."""
         return unpickled(self.put(question).result())
 
+    def free(self) -> bool:
+        """Whether put would not have to wait: for who sends a large picture."""
+        return not self.line.lock.locked()
+
     def put(self, question: "Question") -> Future[bytes]:
         """What will be told, pickled; or the ReaderError. Sent it is when this returns."""
         with self.lock:

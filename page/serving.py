@@ -23,9 +23,18 @@ from starlette.middleware import Middleware
 from page.ahead import Ahead, ReadingAhead
 from page.limits import Limits, busy
 
-MAX_WAITING = int(os.environ.get("FASHION_MAX_WAITING") or 128)  # requests in the queue
-REPLICAS = int(os.environ.get("FASHION_REPLICAS") or 0)  # processes that read; 0: this one
-KEPT_SECONDS = int(os.environ.get("FASHION_KEEP_SECONDS") or 3600)  # uploads are deleted after
+
+def number(name: str, default: int) -> int:
+    """A whole number from the environment; anything else there ends the app with a sentence."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit()):
+        sys.exit(f"app.py: {name} must be a whole number such as {default}, not {text!r}.")
+    return int(text)
+
+
+MAX_WAITING = number("FASHION_MAX_WAITING", 128)  # requests in the queue
+REPLICAS = number("FASHION_REPLICAS", 0)  # processes that read; 0: this one
+KEPT_SECONDS = number("FASHION_KEEP_SECONDS", 3600)  # uploads are deleted after
 MAX_KEPT_BYTES = 2 * 1024**3  # then the oldest are deleted sooner
 BROKEN_SECONDS = 120  # an upload that was not written to for so long is given up
 END_SECONDS = 25  # for what is under way at SIGTERM; nothing under way, it takes half a second
@@ -78,12 +87,11 @@ def launch(demo: gr.Blocks, ahead: Ahead | None = None, **options: Any) -> None:
     middleware = [Middleware(Limits)]
     if ahead is not None:
         middleware.append(Middleware(ReadingAhead, ahead=ahead))
-    port = os.environ.get("GRADIO_SERVER_PORT")
-    if port:  # else Gradio takes the first free one from 7860 on
-        options.setdefault("server_port", int(port))
+    if os.environ.get("GRADIO_SERVER_PORT"):  # else Gradio takes the first free one from 7860 on
+        options.setdefault("server_port", number("GRADIO_SERVER_PORT", 7860))
     told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: told.set())
     threading.Thread(target=_sweep_forever, daemon=True).start()
     without_threads()
     demo.launch(

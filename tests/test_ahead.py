@@ -23,13 +23,22 @@ class Asked:
 
     def __init__(self):
         self.questions = []
+        self.sending = self.slow = False
+        self.waiting = []
+
+    def free(self):
+        return not self.sending
 
     def put(self, question):
         self.questions.append(question)
         told = Future()
         picture = question[2][0]
         well = picture != b"bad"
-        told.set_result(pickle.dumps((well, {"Bag": len(self.questions)} if well else "bad")))
+        said = pickle.dumps((well, {"Bag": len(self.questions)} if well else "bad"))
+        if self.slow:
+            self.waiting.append((told, said))
+        else:
+            told.set_result(said)
         return told
 
 
@@ -103,6 +112,29 @@ def test_uploads_that_nobody_asks_about_are_forgotten(beside, uploads, monkeypat
     assert list(reading.begun) == [image["path"] for image in images[2:]]
     assert told(reading, images[0]) == {"Bag": 6}
     assert told(reading, images[4]) == {"Bag": 5}
+
+
+def test_few_are_read_ahead_at_the_same_time(beside, uploads, monkeypatch):
+    monkeypatch.setattr(ahead, "AT_ONCE", 2)
+    reading = Ahead(beside, "cnn")
+    images = [upload(uploads, f"{number}.png") for number in range(4)]
+    beside.slow = True
+    for image in images[:3]:
+        reading.begin(image["path"])
+    assert list(reading.begun) == [image["path"] for image in images[:2]]
+    told, said = beside.waiting[0]
+    told.set_result(said)
+    reading.begin(images[3]["path"])
+    assert images[3]["path"] in reading.begun
+
+
+def test_while_a_large_picture_is_sent_nobody_waits_in_the_loop(beside, uploads):
+    reading, image = Ahead(beside, "cnn"), upload(uploads)
+    beside.sending = True
+    reading.begin(image["path"])
+    assert beside.questions == []
+    assert told(reading, image) == {"Bag": 1}
+    assert beside.questions == [("cnn", "predict", (DRAWING, "auto"))]
 
 
 @pytest.mark.parametrize(

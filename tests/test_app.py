@@ -94,6 +94,24 @@ def test_kind_reaches_the_network(client, tee):
     assert drawing != photo
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("FASHION_REPLICAS", "two"), ("FASHION_MAX_WAITING", "-1")]
+)
+def test_a_setting_that_is_no_number_is_named(name, value):
+    app = subprocess.run(
+        [sys.executable, serving.APP],
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert app.returncode == 1
+    assert app.stderr.startswith(f"app.py: {name} must be a whole number")
+    assert repr(value) in app.stderr
+    assert app.stderr.count("\n") == 1
+
+
 def test_a_script_asks_why(client, tee):
     options = {"kind": "drawing", "network": "mlp"}
     confidences = client.predict(handle_file(tee), **options, api_name="/predict")

@@ -176,7 +176,7 @@ def test_bad_files_over_http(connection):
     pid = serving.running()[0].pid
     peak = serving.reset_peak(pid)
     for bad in {bad.kind: bad for bad in hostile.files()}.values():
-        started = time.monotonic()
+        started = serving.computed(pid)
         status, text = upload(connection, bad.content)
         if status == 200:
             path = json.loads(text)[0]
@@ -188,7 +188,7 @@ def test_bad_files_over_http(connection):
                 assert not Path(path).exists(), bad.kind
             else:
                 Path(path).unlink()
-        assert time.monotonic() - started < 5 * SECONDS, bad.kind  # the cores are shared
+        assert serving.computed(pid) - started < SECONDS, bad.kind  # by the clock, others count
     assert serving.memory(pid, "VmHWM") - peak < MEGABYTES
     assert uploads() <= before
     check_alive(connection)
@@ -212,13 +212,14 @@ def test_wrong_names_and_types_of_good_files(connection):
 
 def test_bad_payloads(connection, server):
     before = uploads()
+    pid = serving.running()[0].pid
     for kind, image in hostile.payloads(server):
-        started = time.monotonic()
+        started = serving.computed(pid)
         event, text = call(connection, "predict", [image, "auto", "mlp"])
         assert event == "error", (image, text)
         hostile.SEEN[kind][text] += 1
         check_text(text)
-        assert time.monotonic() - started < 5 * SECONDS, image
+        assert serving.computed(pid) - started < SECONDS, image
     assert uploads() <= before
     check_alive(connection)
 
