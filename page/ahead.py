@@ -5,7 +5,6 @@ one (page/beside.py) is idle meanwhile, and what will be asked is nearly always 
 """
 
 import asyncio
-import json
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -18,13 +17,13 @@ from gradio_client.utils import is_file_obj_with_meta
 
 from fashion_model import InputError
 from page.beside import Beside, unpickled
-from page.limits import Message, Receive, Send
 from page.payloads import from_api, uploaded
 
 MOST = 64  # uploads read ahead that nobody asked about yet; beyond, the oldest are forgotten
 AT_ONCE = 8  # being read ahead; beyond, an upload waits until somebody asks
 TOGETHER = 4  # files in one upload, at most, for any to be read ahead
 KIND = "auto"
+Uploaded = tuple[list[str], list[str], list[str]]  # the files, and those yet to be copied, to where
 
 
 class Ahead:
@@ -100,37 +99,18 @@ def is_upload(image: Any) -> bool:
     return is_file_obj_with_meta(image) and not inline
 
 
-class ReadingAhead:
-    """An ASGI middleware that sees which uploads are complete."""
+def reading_ahead(upload: Callable[..., Awaitable[Uploaded]], ahead: Ahead) -> Any:
+    """gradio.route_utils.upload_fn, which tells ahead of the files that it has taken in."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], ahead: Ahead) -> None:
-        self.app, self.ahead = app, ahead
+    async def upload_fn(
+        request: Any, folder: str, most: float, upload_id: str | None, **options: Any
+    ) -> Uploaded:
+        taken = await upload(request, folder, most, upload_id, **options)
+        files, to_copy, _ = taken
+        # The page gives its uploads an id, and asks otherwise; the rest are by scripts
+        if upload_id is None and not to_copy and len(files) <= TOGETHER:
+            for path in files:
+                ahead.begin(str(path))
+        return taken
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if not by_script(scope):
-            await self.app(scope, receive, send)
-            return
-        well = False
-
-        async def sending(message: Message) -> None:
-            nonlocal well
-            if message["type"] == "http.response.start":
-                well = message["status"] == 200
-            elif well and not message.get("more_body", False):
-                paths = json.loads(message["body"])  # where the files stay, all in one message
-                if len(paths) <= TOGETHER:
-                    for path in paths:
-                        self.ahead.begin(path)
-            await send(message)
-
-        await self.app(scope, receive, sending)
-
-
-def by_script(scope: Message) -> bool:
-    """Whether this is an upload, and not by the page, which asks otherwise: it gives it an id."""
-    return (
-        scope["type"] == "http"
-        and scope["method"] == "POST"
-        and scope["path"].rstrip("/").endswith("/gradio_api/upload")
-        and not scope["query_string"]
-    )
+    return upload_fn

@@ -15,12 +15,13 @@ from typing import Any
 
 import fastapi.dependencies.utils
 import gradio as gr
+import gradio.routes
 import starlette.datastructures
 from gradio.route_utils import delete_files_created_by_app
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from page.ahead import Ahead, ReadingAhead
+from page.ahead import Ahead, reading_ahead
 from page.limits import Limits, busy
 
 
@@ -84,9 +85,8 @@ def launch(demo: gr.Blocks, ahead: Ahead | None = None, **options: Any) -> None:
     GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where. ahead: see page/ahead.py. OSError: the
     port is taken.
     """
-    middleware = [Middleware(Limits)]
     if ahead is not None:
-        middleware.append(Middleware(ReadingAhead, ahead=ahead))
+        gradio.routes.upload_fn = reading_ahead(gradio.routes.upload_fn, ahead)
     if os.environ.get("GRADIO_SERVER_PORT"):  # else Gradio takes the first free one from 7860 on
         options.setdefault("server_port", number("GRADIO_SERVER_PORT", 7860))
     told = threading.Event()
@@ -95,7 +95,7 @@ def launch(demo: gr.Blocks, ahead: Ahead | None = None, **options: Any) -> None:
     threading.Thread(target=_sweep_forever, daemon=True).start()
     without_threads()
     demo.launch(
-        app_kwargs={"middleware": middleware, "exception_handlers": {503: busy}},
+        app_kwargs={"middleware": [Middleware(Limits)], "exception_handlers": {503: busy}},
         state_session_capacity=SESSIONS,
         ssr_mode=False,
         pwa=False,

@@ -13,7 +13,7 @@ import serving
 import soaking
 from fashion_model import InputError
 from page import ahead
-from page.ahead import Ahead, ReadingAhead
+from page.ahead import Ahead, reading_ahead
 
 DRAWING = soaking.pictures()[0]
 
@@ -138,37 +138,30 @@ def test_while_a_large_picture_is_sent_nobody_waits_in_the_loop(beside, uploads)
 
 
 @pytest.mark.parametrize(
-    ("scope", "status", "paths", "begun"),
+    ("taken", "upload_id", "begun"),
     [
-        ({}, 200, ["/a.png"], ["/a.png"]),
-        ({"path": "/x/gradio_api/upload/"}, 200, ["/a.png", "/b.png"], ["/a.png", "/b.png"]),
-        ({"query_string": b"upload_id=1"}, 200, ["/a.png"], []),  # the page's
-        ({"path": "/gradio_api/call/predict"}, 200, ["/a.png"], []),
-        ({"method": "GET"}, 200, ["/a.png"], []),
-        ({}, 413, ["/a.png"], []),
-        ({}, 200, ["/a.png"] * 5, []),  # many at once are not asked about one by one
+        ((["/a.png"], [], []), None, ["/a.png"]),
+        ((["/a.png", "/b.png"], [], []), None, ["/a.png", "/b.png"]),
+        ((["/a.png"], [], []), "1", []),  # the page's
+        ((["/a.png"], ["/tmp/1"], ["/a.png"]), None, []),  # not there yet
+        ((["/a.png"] * 5, [], []), None, []),  # many at once are not asked about one by one
     ],
 )
-def test_complete_uploads_by_scripts_begin(scope, status, paths, begun):
+def test_complete_uploads_by_scripts_begin(taken, upload_id, begun):
     class Begun:
         paths = ()
 
         def begin(self, path):
             self.paths = [*self.paths, path]
 
-    async def app(_scope, _receive, send):
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": json.dumps(paths).encode()})
+    async def upload(request, folder, most, upload_id, *, force_move):
+        assert (request, folder, most, force_move) == ("request", "/folder", 9, False)
+        return taken
 
-    sent, reading = [], Begun()
-
-    async def send(message):
-        sent.append(message["type"])
-
-    usual = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "query_string": b""}
-    asyncio.run(ReadingAhead(app, reading)(usual | scope, None, send))
+    reading = Begun()
+    through = reading_ahead(upload, reading)
+    assert asyncio.run(through("request", "/folder", 9, upload_id, force_move=False)) == taken
     assert list(reading.paths) == begun
-    assert sent == ["http.response.start", "http.response.body"]
 
 
 def test_over_http_the_answer_is_the_one_without(server):
