@@ -95,6 +95,7 @@ class Beside:
         with self.lock:
             self.count += 1
             asked = Asked(self.count, question)
+            asked.told.set_running_or_notify_cancel()  # who waits may go: it is told all the same
             if not self.alive:
                 self._start()
             line = self._note(asked)

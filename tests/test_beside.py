@@ -1,5 +1,6 @@
 """The process that reads pictures beside the page: together, alone, dying, and at the end."""
 
+import asyncio
 import http.client
 import os
 import signal
@@ -74,6 +75,19 @@ def test_it_says_what_a_classifier_here_says(process, mlp):
     assert (prepared.pixels == mlp.prepare(DRAWING)[1].pixels).all()
     with pytest.raises(InputError, match="no picture"):
         there.predict(b"nonsense")
+
+
+def test_who_goes_away_while_waiting_disturbs_nobody(process, mlp):
+    async def leave():
+        waiting = asyncio.wrap_future(process.put(("mlp", "predict", (PHOTO, "auto"))))
+        waiting.cancel()
+
+    for _ in range(3):
+        asyncio.run(leave())
+    there = Elsewhere("mlp", mlp, process.ask)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(there.predict, DRAWING).result(timeout=60)
+    assert not process.sent
 
 
 def test_a_failure_ends_neither_it_nor_what_was_asked_beside(process, mlp):
