@@ -12,11 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import gradio as gr
 from anyio import to_thread
 from gradio_client.utils import is_file_obj_with_meta
 
 from fashion_model import InputError
 from page.beside import Beside, unpickled
+from page.limits import BUSY
 from page.payloads import from_api, uploaded
 
 MOST = 64  # uploads read ahead that nobody asked about yet; beyond, the oldest are forgotten
@@ -39,10 +41,12 @@ class Ahead:
 
     def begin(self, path: str) -> None:
         """Have the upload at path read as most will ask for it, if there is time for that."""
-        if self.reading >= AT_ONCE or not self.beside.free():
+        if self.reading >= AT_ONCE:
             return
         path = str(Path(path).resolve())
-        told = self.beside.put((self.network, "predict", (path, KIND)))
+        told = self.beside.put_now((self.network, "predict", (path, KIND)))
+        if told is None:
+            return
         with self.lock:
             self.reading += 1
             while self.count >= MOST:
@@ -60,7 +64,7 @@ class Ahead:
         """What will be told of a caller's picture, if it was asked ahead; it is forgotten here."""
         if not is_upload(image):
             return None
-        path = str(uploaded(image["path"]))
+        path = str(Path(image["path"]).resolve())
         with self.lock:
             line = self.begun.get(path)
             if not line:
@@ -74,10 +78,12 @@ class Ahead:
     async def predict(self, image: Any, kind: str, network: str) -> dict[str, float]:
         """What the network of this name says of a caller's picture; see payloads.from_api."""
         told = self.taken(image, kind, network)
-        if told is None and is_upload(image) and self.beside.free():
+        if told is None and is_upload(image):
             path = str(uploaded(image["path"]))
-            told = self.beside.put((network, "predict", (path, kind)))
-        elif told is None:  # a large one would hold up everybody while it is sent
+            told = self.beside.put_now((network, "predict", (path, kind)))
+        if told is None:  # it may take a while to be sent, which must not hold up everybody
+            if self.beside.crowded():
+                raise gr.Error(BUSY, print_exception=False)
             picture = await to_thread.run_sync(from_api, image)
             question = (network, "predict", (picture, kind))
             told = await to_thread.run_sync(self.beside.put, question)

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import pickle
+import select
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TRIES = 2  # it may die under a question, once
 TOGETHER = 16  # questions that it answers at the same time, at most
+MANY = 64  # questions without an answer: more than the queue lets through at the same time
 
 
 class ReaderError(RuntimeError):
@@ -58,8 +60,20 @@ class Line:
         self.lock = threading.Lock()
 
     def send(self, message: Any) -> None:
-        with self.lock, contextlib.suppress(OSError):
+        with self.lock:
+            self.send_held(message)
+
+    def send_held(self, message: Any) -> None:
+        """send, for who holds the lock."""
+        with contextlib.suppress(OSError):
             self.connection.send(message)
+
+    def empty(self) -> bool:
+        """Whether so little is under way that a small message passes without waiting (Linux: a
+        socket takes more when less than a quarter of it is unread)."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLOUT)
+        return bool(poll.poll(0))
 
 
 class Beside:
@@ -67,7 +81,8 @@ class Beside:
 
     def __init__(self) -> None:
         # Held while what is below changes, and never while sending: that may have to wait until
-        # the process has got rid of an answer, which takes this lock.
+        # the process has got rid of an answer, which takes this lock. Who holds a line's may take
+        # this one too, and not the other way round.
         self.lock = threading.Lock()
         self.names: list[str] = []
         self.count = 0
@@ -86,37 +101,59 @@ class Beside:
         """What elsewhere.Reader tells of it. Raises ReaderError."""
         return unpickled(self.put(question).result())
 
-    def free(self) -> bool:
-        """Whether put would not have to wait: for who sends a large picture."""
-        return not self.line.lock.locked()
-
     def put(self, question: "Question") -> Future[bytes]:
         """What will be told, pickled; or the ReaderError. Sent it is when this returns."""
         with self.lock:
-            self.count += 1
-            asked = Asked(self.count, question)
-            asked.told.set_running_or_notify_cancel()  # who waits may go: it is told all the same
             if not self.alive:
                 self._start()
+            asked = self._asked(question)
             line = self._note(asked)
         line.send((asked.number, question))
         return asked.told
+
+    def put_now(self, question: "Question") -> Future[bytes] | None:
+        """put, for a small question of who may not wait; None if it would have to."""
+        line = self.line
+        if not line.lock.acquire(blocking=False):
+            return None
+        try:
+            with self.lock:
+                if not self.alive or line is not self.line or self.crowded() or not line.empty():
+                    return None
+                asked = self._asked(question)
+                self._note(asked)
+            line.send_held((asked.number, question))
+        finally:
+            line.lock.release()
+        return asked.told
+
+    def crowded(self) -> bool:
+        """Whether MANY wait: some of those who asked have gone away since."""
+        return len(self.sent) + len(self.suspects) >= MANY
+
+    def _asked(self, question: "Question") -> Asked:
+        self.count += 1
+        asked = Asked(self.count, question)
+        asked.told.set_running_or_notify_cancel()  # who waits may go: it is told all the same
+        return asked
 
     def _start(self) -> None:
         here, there = socket.socketpair()
         here.setblocking(True)  # whatever socket.setdefaulttimeout says
         there.setblocking(True)
-        with there:
+        with there, contextlib.ExitStack() as undo:
+            undo.callback(here.close)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "page.beside", str(there.fileno())],
                 cwd=Path(__file__).resolve().parent.parent,  # where it finds these modules
                 pass_fds=[there.fileno()],
             )
-        self.line = Line(Connection(here.detach()))
-        self.alive = True
-        threading.Thread(target=self._receive, args=[self.line], daemon=True).start()
+            undo.pop_all()
+        line = Line(Connection(here.detach()))
         if self.names:
-            self.line.send(self.names)  # into an empty pipe
+            line.send(self.names)  # which nobody else has yet
+        threading.Thread(target=self._receive, args=[line], daemon=True).start()
+        self.line, self.alive = line, True
 
     def _note(self, asked: Asked) -> Line:
         """Write down that asked is being sent, by the line that this returns."""
@@ -132,21 +169,24 @@ class Beside:
             threading.Thread(target=self._note(asked).send, args=[message], daemon=True).start()
 
     def _receive(self, line: Line) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                number, told, failure = line.connection.recv()
-                with self.lock:
-                    asked = self.sent.pop(number)
-                    if asked.tries > 1:
-                        self._suspect()
-                if failure:
-                    asked.told.set_exception(ReaderError(failure))
-                else:
-                    asked.told.set_result(told)
-        with self.lock:
-            self._bury()
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    number, told, failure = line.connection.recv()
+                    with self.lock:
+                        asked = self.sent.pop(number)
+                        if asked.tries > 1:
+                            self._suspect()
+                    if failure:
+                        asked.told.set_exception(ReaderError(failure))
+                    else:
+                        asked.told.set_result(told)
+        finally:  # whatever happened, nobody hears this process any more
+            with self.lock:
+                self._bury()
 
     def _bury(self) -> None:
+        self.process.kill()
         status = self.process.wait()
         self.alive = False
         for asked in self.sent.values():
@@ -155,8 +195,15 @@ class Beside:
             else:
                 asked.told.set_exception(ReaderError(f"the reader died: status {status}"))
         self.sent = {}
-        if self.suspects:
+        if not self.suspects:
+            return
+        try:
             self._start()
+        except (OSError, RuntimeError) as error:  # no process, or no thread, to be had
+            for asked in self.suspects:
+                asked.told.set_exception(ReaderError(f"no reader can be started: {error}"))
+            self.suspects.clear()
+        else:
             self._suspect()
 
 

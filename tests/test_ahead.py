@@ -4,7 +4,9 @@ import asyncio
 import json
 import pickle
 from concurrent.futures import Future
+from pathlib import Path
 
+import gradio as gr
 import pytest
 from gradio.utils import get_upload_folder
 
@@ -23,11 +25,14 @@ class Asked:
 
     def __init__(self):
         self.questions = []
-        self.sending = self.slow = False
+        self.sending = self.slow = self.crowd = False
         self.waiting = []
 
-    def free(self):
-        return not self.sending
+    def put_now(self, question):
+        return None if self.sending else self.put(question)
+
+    def crowded(self):
+        return self.crowd
 
     def put(self, question):
         self.questions.append(question)
@@ -135,6 +140,10 @@ def test_while_a_large_picture_is_sent_nobody_waits_in_the_loop(beside, uploads)
     assert beside.questions == []
     assert told(reading, image) == {"Bag": 1}
     assert beside.questions == [("cnn", "predict", (DRAWING, "auto"))]
+    beside.crowd = True
+    with pytest.raises(gr.Error, match="busy"):
+        told(reading, image)
+    assert Path(image["path"]).exists()  # it may be asked about again
 
 
 @pytest.mark.parametrize(

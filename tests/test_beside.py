@@ -90,6 +90,52 @@ def test_who_goes_away_while_waiting_disturbs_nobody(process, mlp):
     assert not process.sent
 
 
+def test_who_may_not_wait_does_not(process, mlp):
+    """While the process is stopped, its line fills; questions that were sent are answered later."""
+    small = ("mlp", "predict", (DRAWING, "auto"))
+    large = ("mlp", "predict", (bytes(150_000), "auto"))
+    assert process.put_now(small).result(timeout=60)
+    os.kill(process.process.pid, signal.SIGSTOP)
+    try:
+        sent = [process.put(large)]
+        started = time.monotonic()
+        assert process.put_now(small) is None
+        assert time.monotonic() - started < 1
+    finally:
+        os.kill(process.process.pid, signal.SIGCONT)
+    for each in sent:
+        assert not beside.unpickled(each.result(timeout=60))[0]
+    os.kill(process.process.pid, signal.SIGSTOP)
+    try:
+        some = [process.put_now(small) for _ in range(beside.MANY + 9)]
+        assert None in some
+        assert not process.crowded() or some.count(None) == 9
+    finally:
+        os.kill(process.process.pid, signal.SIGCONT)
+    answers = {each.result(timeout=60) for each in some if each is not None}
+    assert len({next(iter(beside.unpickled(told)[1])) for told in answers}) == 1
+
+
+def test_where_no_process_can_be_had_it_says_so(monkeypatch):
+    started = beside.Beside()
+    started.load(["mlp"])
+    assert started.ask(("mlp", "predict", (DRAWING, "auto")))[0]
+
+    def none(*_, **__):
+        raise OSError("too many")
+
+    monkeypatch.setattr(beside.subprocess, "Popen", none)
+    waiting = started.put(("mlp", "predict", (Ending(), "auto")))
+    with pytest.raises(beside.ReaderError, match="too many"):
+        waiting.result(timeout=60)
+    with pytest.raises(OSError, match="too many"):
+        started.put(("mlp", "predict", (DRAWING, "auto")))
+    assert started.put_now(("mlp", "predict", (DRAWING, "auto"))) is None
+    monkeypatch.undo()
+    assert started.ask(("mlp", "predict", (DRAWING, "auto")))[0]
+    started.process.kill()
+
+
 def test_a_failure_ends_neither_it_nor_what_was_asked_beside(process, mlp):
     there = Elsewhere("mlp", mlp, process.ask)
     with ThreadPoolExecutor(9) as pool:
