@@ -1,5 +1,6 @@
 """How the app starts, forgets the pictures it was sent, and ends without dropping a request."""
 
+import contextlib
 import gc
 import os
 import re
@@ -23,6 +24,7 @@ from starlette.middleware import Middleware
 
 from page.ahead import Ahead, reading_ahead
 from page.limits import Limits, busy
+from page.queued import bound, forget_files
 
 
 def number(name: str, default: int) -> int:
@@ -73,9 +75,10 @@ def sweep(folder: Path, now: float) -> None:
             file.unlink(missing_ok=True)
 
 
-def _sweep_forever() -> None:
+def _sweep_forever(demo: gr.Blocks) -> None:
     while True:
         sweep(Path(get_upload_folder()), time.time())
+        forget_files(demo)
         time.sleep(min(60.0, KEPT_SECONDS / 4))
 
 
@@ -92,8 +95,9 @@ def launch(demo: gr.Blocks, ahead: Ahead | None = None, **options: Any) -> None:
     told = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: told.set())
-    threading.Thread(target=_sweep_forever, daemon=True).start()
+    threading.Thread(target=_sweep_forever, args=[demo], daemon=True).start()
     without_threads()
+    bound(demo._queue)
     demo.launch(
         app_kwargs={"middleware": [Middleware(Limits)], "exception_handlers": {503: busy}},
         state_session_capacity=SESSIONS,
@@ -157,4 +161,5 @@ def finish(demo: gr.Blocks) -> None:
             break
         time.sleep(0.1)
     demo.close(verbose=False)
-    delete_files_created_by_app(demo, None)  # if a stream kept the server from ending in time
+    with contextlib.suppress(RuntimeError):  # where a file is noted just now
+        delete_files_created_by_app(demo, None)  # if a stream kept the server from ending in time
