@@ -96,10 +96,10 @@ demo.launch(
     server_name="127.0.0.1", server_port=serving.free_port(), prevent_thread_lock=True, quiet=True
 )
 client = soaking.Client(demo.local_url.rstrip("/"))
-for _ in range(3):
+for _ in range(20):
     assert "event: complete" in client.call("echo", "x" * 1000)
 give_up = time.monotonic() + 20
-while demo._queue.push.held > 1100 and time.monotonic() < give_up:
+while demo._queue.push.held > 3100 and time.monotonic() < give_up:
     time.sleep(0.05)
     gc.collect()
 print(demo._queue.push.held, len(demo._queue.event_ids_to_events), flush=True)
@@ -108,11 +108,11 @@ os._exit(0)
 
 
 def test_gradios_own_queue_lets_go():
-    """But for the last one, whose name its loops keep, nobody holds an event that was answered."""
+    """But for the last, which its loops still name, nobody holds an event that was answered."""
     code = OWN.replace("FOLDER", repr(str(serving.APP.parent)))
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=True
     )
     held, events = map(int, found.stdout.split())
-    assert held <= 1100  # of 3,000
+    assert held <= 3100  # of 20,000
     assert events == 0
