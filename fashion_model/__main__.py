@@ -1,4 +1,4 @@
-"""The command line: python -m fashion_model train | calibrate | evaluate | predict | layers."""
+"""The command line: python -m fashion_model train | evaluate | predict and others, see --help."""
 
 import argparse
 import json
@@ -52,6 +52,19 @@ def train(options: argparse.Namespace) -> int:
     accuracy = checkpoint.load(path, "cpu")[1].get("accuracy", {})
     scores = ", ".join(f"{name} accuracy {value:.2%}" for name, value in accuracy.items())
     print(f"{path}: {scores}" if scores else path)
+    return 0
+
+
+def blend(options: argparse.Namespace) -> int:
+    """Write a checkpoint between one and another that was trained on from it."""
+    from fashion_model import checkpoint, recipes
+
+    first, second = options.checkpoints
+    path = recipes.blend(
+        *(first, second, options.share), root=options.data, real=options.real, out=options.out
+    )
+    scores = checkpoint.load(path, "cpu")[1]["accuracy"]
+    print(f"{path}: " + ", ".join(f"{name} accuracy {value:.2%}" for name, value in scores.items()))
     return 0
 
 
@@ -184,6 +197,14 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
     add.set_defaults(command=train)
+
+    add = commands.add_parser("blend", help="a checkpoint between two, the second trained on")
+    add.add_argument("checkpoints", nargs=2, metavar="NAME", help="checkpoints or their paths")
+    add.add_argument("--share", type=float, default=0.35, help="of the second, 0 to 1 (0.35)")
+    add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
+    add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
+    add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
+    add.set_defaults(command=blend)
 
     add = commands.add_parser("calibrate", help="set a checkpoint's confidences right anew")
     add.add_argument("--network", default=DEFAULT, metavar="NAME", help="a checkpoint or its path")

@@ -16,7 +16,7 @@ from fashion_model.distillation import Ensemble
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import NETWORKS
 from fashion_model.run import Recipe
-from fashion_model.training import Pictures, calibrated, train
+from fashion_model.training import Pictures, accuracy, calibrated, logits_of, train
 
 CNN = Recipe(
     epochs=34,
@@ -123,8 +123,45 @@ def make(
     )
 
 
+def blend(
+    first: str | Path,
+    second: str | Path,
+    share: float,
+    *,
+    root: str | Path | None = None,
+    real: str | Path | None = None,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> Path:
+    """Write a checkpoint whose weights are first's and, with this share, second's; its path.
+
+    second was trained on from first, so that what lies between them is good too, and has of what
+    each is better at (Wortsman et al. 2022, arXiv 2109.01903). Scored and calibrated as make does
+    it; the card is second's otherwise. Raises CheckpointError where they do not fit together.
+    """
+    (one, _), (two, card) = (checkpoint.load(name, "cpu") for name in (first, second))
+    shapes = [{k: v.shape for k, v in each.state_dict().items()} for each in (one, two)]
+    if card["architecture"] not in NETWORKS or shapes[0] != shapes[1]:
+        raise CheckpointError(f"{first} and {second} do not name classes by one architecture.")
+    if not 0 < share < 1:
+        raise CheckpointError(f"a share is between 0 and 1, not {share}.")
+    about = {"share": share, "digests": [checkpoint.digest(each) for each in (one, two)]}
+    mean = {k: torch.lerp(v, two.state_dict()[k], share) for k, v in one.state_dict().items()}
+    two.load_state_dict(mean)
+    scores = {
+        name: accuracy(logits_of(two, pairs.pixels), pairs.accept)
+        for name, pairs in (
+            ("validation", Pictures.of(*data.split(*data.load_fashion_mnist(True, root))[1])),
+            ("test", Pictures.of(*data.load_fashion_mnist(False, root))),
+        )
+    }
+    path = checkpoint.resolve(card["architecture"]) if out is None else Path(out)
+    checkpoint.save(path, two, {**card, "accuracy": scores, "blend": about})
+    return calibrate(path, root=root, real=real, progress=progress)
+
+
 def calibrate(
-    network: str,
+    network: str | Path,
     *,
     root: str | Path | None = None,
     real: str | Path | None = None,

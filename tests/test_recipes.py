@@ -173,6 +173,27 @@ def test_calibrating_anew_changes_nothing_but_what_it_is_about(options, real_fol
     assert all(torch.equal(other.state_dict()[k], v) for k, v in network.state_dict().items())
 
 
+def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_path):
+    first = make("mlp", **options | {"out": tmp_path / "first.safetensors"})
+    second = make("mlp", start=first, **options | {"out": tmp_path / "second.safetensors"})
+    out = tmp_path / "blend.safetensors"
+    assert recipes.blend(first, second, 0.25, real=real_folder, out=out, progress=False) == out
+    one, two, mean = (checkpoint.load(path, "cpu")[0].state_dict() for path in (first, second, out))
+    for key in mean:
+        torch.testing.assert_close(mean[key], 0.75 * one[key] + 0.25 * two[key])
+    network, card = checkpoint.load(out, "cpu")
+    assert card["blend"]["share"] == 0.25
+    assert card["blend"]["digests"][0] == checkpoint.digest(checkpoint.load(first, "cpu")[0])
+    assert set(card["temperature"]) == {"dataset", "photo", "drawing"}
+    test = Pictures.of(*data.load_fashion_mnist(False))
+    logits = training.logits_of(network, test.pixels)
+    assert card["accuracy"]["test"] == training.accuracy(logits, test.accept)
+    with pytest.raises(CheckpointError, match="between 0 and 1"):
+        recipes.blend(first, second, 1.5, out=out)
+    with pytest.raises(CheckpointError, match="one architecture"):
+        recipes.blend(first, "cnn", 0.5, out=out)
+
+
 def test_the_finder_has_no_confidences_to_calibrate():
     with pytest.raises(CheckpointError, match="nothing to calibrate"):
         recipes.calibrate("finder")
