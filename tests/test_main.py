@@ -166,6 +166,7 @@ def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
         "root": "d",
         "epochs": None,
         "start": None,
+        "teachers": [],
         "seed": 0,
         "out": None,
         "device": None,
@@ -213,3 +214,16 @@ def test_layers_json_says_what_predict_says(folder, capsys):
 def test_layers_of_what_is_no_picture(folder, capsys):
     assert main(["layers", str(folder / "broken.png")]) == 1
     assert capsys.readouterr().err.startswith("error: this is no picture")
+
+
+def test_blend_hands_its_options_over(tmp_path, monkeypatch, capsys):
+    asked = {}
+
+    def blend(first, second, share, **options):
+        asked.update(options, of=(first, second, share))
+        return checkpoint.resolve("mlp")
+
+    monkeypatch.setattr(recipes, "blend", blend)
+    assert main(["blend", "a", "b", "--share", "0.2", "--real", "r", "--out", "o"]) == 0
+    assert asked == {"of": ("a", "b", 0.2), "root": None, "real": "r", "out": Path("o")}
+    assert "test accuracy 9" in capsys.readouterr().out
