@@ -100,6 +100,8 @@ def make(
             | {"digest": checkpoint.digest(each)}
             for each, told in loaded
         ]
+        names = tuple(checkpoint.resolve(name).stem for name in recipe.teachers)
+        common["recipe"] = replace(recipe, teachers=names)  # no card tells of a machine's folders
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
         # before the hours of training, which a damaged picture would end
