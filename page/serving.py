@@ -129,8 +129,9 @@ async def _here(function: Callable[..., Any], *args: Any, **options: Any) -> Any
 def without_threads() -> None:
     """Have two kinds of Gradio's small jobs done where they arise, not each in another thread.
 
-    Who calls (a look into a dict, before each request) and the parts of an upload (a write of 64 KB
-    at most): six times a picture, and each time the interpreter's lock goes there and back.
+    Who calls (a look into a dict, before each request) and the parts of an upload (a write of what
+    one read of the socket brought): several times a picture, and each time the interpreter's lock
+    goes there and back.
     """
     fastapi.dependencies.utils.run_in_threadpool = _here
     starlette.datastructures.run_in_threadpool = _here

@@ -63,7 +63,7 @@ def test_sessions_that_nobody_waits_for_are_forgotten(monkeypatch):
     forget_sessions(queue)
     assert list(queue.pending_event_ids_session) == [names[1], names[3]]
     for _ in range(9):
-        (name,) = [ask(bounded, 1)[1]]
+        name = ask(bounded, 1)[1]
         queue.event_ids_to_events = {"x" * len(queue.event_ids_to_events): Event()}
         queue.pending_event_ids_session[name] = set()
     assert len(queue.pending_event_ids_session) <= 4
