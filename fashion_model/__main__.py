@@ -45,6 +45,7 @@ def train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         start=options.start,
         teachers=options.teacher,
+        clean_by_labels=options.clean_by_labels,
         seed=options.seed,
         out=options.out,
         device=options.device,
@@ -194,6 +195,8 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--start", metavar="NAME", help="a checkpoint or its path to train on")
     teachers = "checkpoints or their paths to learn from together, in place of the labels"
     add.add_argument("--teacher", nargs="+", default=[], metavar="NAME", help=teachers)
+    own = "learn Fashion-MNIST's images by their labels all the same"
+    add.add_argument("--clean-by-labels", action="store_true", help=own)
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
     add.set_defaults(command=train)

@@ -58,6 +58,7 @@ def make(
     seed: int = 0,
     start: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
+    clean_by_labels: bool = False,
     out: str | Path | None = None,
     device: str | None = None,
     progress: bool = True,
@@ -67,7 +68,8 @@ def make(
     root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
     and drawings; without one, mlp and cnn train on Fashion-MNIST alone. start: a checkpoint of
     this network to train on, which goes at half the learning rate. teachers: checkpoints to learn
-    from in place of the recipe's. An interrupted run goes on where it stopped.
+    from in place of the recipe's; clean_by_labels: but Fashion-MNIST's images by their labels. An
+    interrupted run goes on where it stopped.
     """
     recipe = RECIPES[network] if epochs is None else replace(RECIPES[network], epochs=epochs)
     if start is not None:
@@ -76,6 +78,7 @@ def make(
         recipe = replace(recipe, teachers=tuple(map(str, teachers)))
     elif real is None:
         recipe = replace(recipe, teachers=())  # they have seen more
+    recipe = replace(recipe, clean_by_labels=clean_by_labels)
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     labelled = [] if real is None else data.load_labelled(real)
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]

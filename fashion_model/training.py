@@ -128,12 +128,13 @@ def train(
     drawn = min(others, round(recipe.extra * len(clean)))
     steps = -(-(len(clean) + drawn) // recipe.batch)
     pixels, accept = every.pixels.to(run.device), every.accept.to(run.device)
-    views = None
+    views, first_taught = None, len(clean) if recipe.clean_by_labels else 0
     if teacher is not None and run.epoch < recipe.epochs:
         started = time.perf_counter()
         chance = torch.Generator(run.device).manual_seed(seed)  # the same views after a stop
         change = partial(augmented, recipe=recipe, generator=chance)
-        views = views_of(pixels, teacher.to(run.device), recipe.views, change, progress)
+        shown = pixels[first_taught:]
+        views = views_of(shown, teacher.to(run.device), recipe.views, change, progress)
         run.seconds += time.perf_counter() - started
     last = recipe.epochs * steps
     bar = tqdm(total=last, initial=run.steps, unit="step", disable=not progress, mininterval=1.0)
@@ -143,12 +144,14 @@ def train(
         shuffle = torch.randperm(len(order), generator=run.generator, device=run.device)
         total = 0.0
         for index in order[shuffle].split(recipe.batch):
-            if views is not None:
-                x, logits = views.drawn(index, run.generator)
-                loss = _taught(x, logits)
+            by_teacher = index >= (first_taught if views is not None else len(every))
+            own, lent = index[~by_teacher], index[by_teacher]
+            x = augmented(as_input(pixels[own]), recipe, run.generator)
+            if views is None:
+                loss = _loss(x, accept[own], recipe.smoothing)
             else:
-                x = augmented(as_input(pixels[index]), recipe, run.generator)
-                loss = _loss(x, accept[index], recipe.smoothing)
+                seen, logits = views.drawn(lent - first_taught, run.generator)
+                loss = _both(x, accept[own], recipe.smoothing, seen, logits)
             total += len(index) * run.step(loss, last)
             bar.update()
         run.epoch += 1
@@ -196,8 +199,26 @@ def _loss(
     return lambda network: loss_of(network(x), accept, smoothing)
 
 
-def _taught(x: torch.Tensor, logits: torch.Tensor) -> Callable[[nn.Module], torch.Tensor]:
-    return lambda network: taught(network(x), logits)
+def _both(
+    x: torch.Tensor,
+    accept: torch.Tensor,
+    smoothing: float,
+    seen: torch.Tensor,
+    logits: torch.Tensor,
+) -> Callable[[nn.Module], torch.Tensor]:
+    """The loss of x (N, 1, 28, 28) by its labels and of seen (M, 1, 28, 28) by the teacher's
+    logits, in one pass and with one weight for each picture; either may be empty."""
+
+    def loss(network: nn.Module) -> torch.Tensor:
+        said = network(torch.cat([x, seen]))
+        parts = []
+        if len(x):
+            parts.append(len(x) * loss_of(said[: len(x)], accept, smoothing))
+        if len(seen):
+            parts.append(len(seen) * taught(said[len(x) :], logits))
+        return torch.stack(parts).sum() / len(said)
+
+    return loss
 
 
 def augmented(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:

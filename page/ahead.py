@@ -5,6 +5,7 @@ one (page/beside.py) is idle meanwhile, and what will be asked is nearly always 
 """
 
 import asyncio
+import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -14,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 from anyio import to_thread
+from gradio.processing_utils import hash_seed
 from gradio_client.utils import is_file_obj_with_meta
 
 from fashion_model import InputError
@@ -24,6 +26,7 @@ from page.payloads import from_api, uploaded
 MOST = 64  # uploads read ahead that nobody asked about yet; beyond, the oldest are forgotten
 AT_ONCE = 8  # being read ahead; beyond, an upload waits until somebody asks
 TOGETHER = 4  # files in one upload, at most, for any to be read ahead
+SMALL = 32 * 1024  # bytes of an upload that is read while Gradio still writes it to its file
 KIND = "auto"
 Uploaded = tuple[list[str], list[str], list[str]]  # the files, and those yet to be copied, to where
 
@@ -41,20 +44,31 @@ class Ahead:
 
     def begin(self, path: str) -> None:
         """Have the upload at path read as most will ask for it, if there is time for that."""
-        if self.reading >= AT_ONCE:
-            return
         path = str(Path(path).resolve())
-        told = self.beside.put_now((self.network, "predict", (path, KIND)))
+        told = self.asked(path)
+        if told is not None:
+            self.keep(path, told)
+
+    def asked(self, picture: str | bytes) -> Future[bytes] | None:
+        """What will be told of an upload, a path or its bytes, if there is time for that."""
+        if self.reading >= AT_ONCE:
+            return None
+        told = self.beside.put_now((self.network, "predict", (picture, KIND)))
         if told is None:
-            return
+            return None
         with self.lock:
             self.reading += 1
+        told.add_done_callback(self._read)
+        return told
+
+    def keep(self, path: str, told: Future[bytes]) -> None:
+        """Keep what will be told of the upload at path, which is resolved, until somebody asks."""
+        with self.lock:
             while self.count >= MOST:
                 _, oldest = self.begun.popitem(last=False)
                 self.count -= len(oldest)
             self.begun.setdefault(path, deque()).append(told)
             self.count += 1
-        told.add_done_callback(self._read)
 
     def _read(self, _told: Future[bytes]) -> None:
         with self.lock:
@@ -106,17 +120,42 @@ def is_upload(image: Any) -> bool:
 
 
 def reading_ahead(upload: Callable[..., Awaitable[Uploaded]], ahead: Ahead) -> Any:
-    """gradio.route_utils.upload_fn, which tells ahead of the files that it has taken in."""
+    """gradio.route_utils.upload_fn, which has the files that it takes in read ahead."""
 
     async def upload_fn(
         request: Any, folder: str, most: float, upload_id: str | None, **options: Any
     ) -> Uploaded:
+        # The page gives its uploads an id, and asks otherwise; the rest are by scripts
+        picture = None if upload_id is not None else await alone(request)
+        told = None if picture is None else ahead.asked(picture)
         taken = await upload(request, folder, most, upload_id, **options)
         files, to_copy, _ = taken
-        # The page gives its uploads an id, and asks otherwise; the rest are by scripts
-        if upload_id is None and not to_copy and len(files) <= TOGETHER:
-            for path in files:
-                ahead.begin(str(path))
+        if upload_id is not None or to_copy or len(files) > TOGETHER:
+            return taken
+        for path in (str(Path(file).resolve()) for file in files):
+            # Gradio keeps a file in a folder that is named after what is in it
+            if told is None or picture is None or named_after(picture) != Path(path).parent.name:
+                ahead.begin(path)
+            else:
+                ahead.keep(path, told)
         return taken
 
     return upload_fn
+
+
+async def alone(request: Any) -> bytes | None:
+    """The one file in an upload that is SMALL, which the request can be asked for again."""
+    size = request.headers.get("content-length", "")
+    _, _, boundary = request.headers.get("content-type", "").partition("boundary=")
+    if not boundary or not (size.isascii() and size.isdigit()) or int(size) > SMALL:
+        return None
+    line = b"--" + boundary.strip('"').encode("latin-1")
+    head, blank, rest = (await request.body()).partition(b"\r\n\r\n")
+    picture, end, after = rest.partition(b"\r\n" + line)
+    whole = head.startswith(line) and blank and end and after.startswith(b"--")
+    return picture if whole else None
+
+
+def named_after(picture: bytes) -> str:
+    """The name of the folder that Gradio gives a file with this in it."""
+    return hashlib.sha256(hash_seed + picture).hexdigest()

@@ -146,31 +146,104 @@ def test_while_a_large_picture_is_sent_nobody_waits_in_the_loop(beside, uploads)
     assert Path(image["path"]).exists()  # it may be asked about again
 
 
+class Request:
+    """Of an upload, as Gradio's route has it: body can be had once more after it was awaited."""
+
+    def __init__(self, parts, boundary=b"line", length=None, kind="multipart/form-data"):
+        head = b'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        each = [b"--" + boundary + b"\r\n" + head + part + b"\r\n" for part in parts]
+        self.sent = b"".join(each) + b"--" + boundary + b"--\r\n"
+        length = len(self.sent) if length is None else length
+        self.headers = {
+            "content-type": f"{kind}; boundary={boundary.decode()}",
+            "content-length": str(length),
+        }
+        self.asked = False
+
+    async def body(self):
+        self.asked = True
+        return self.sent
+
+
+class Begun:
+    def __init__(self):
+        self.steps = []
+
+    def begin(self, path):
+        self.steps.append(f"begin {path}")
+
+    def asked(self, picture):
+        self.steps.append("asked")
+        return picture
+
+    def keep(self, path, told):
+        self.steps.append(f"keep {path} {told.decode()}")
+
+
+def steps(request, taken, upload_id=None):
+    """What is read ahead of an upload, and when Gradio writes it."""
+    reading = Begun()
+
+    async def upload(given, folder, most, upload_id, *, force_move):
+        assert (given, folder, most, force_move) == (request, "/folder", 9, False)
+        reading.steps.append("upload")
+        return taken
+
+    through = reading_ahead(upload, reading)
+    assert asyncio.run(through(request, "/folder", 9, upload_id, force_move=False)) == taken
+    return reading.steps
+
+
+LARGE = Request([b"x" * ahead.SMALL])
+
+
 @pytest.mark.parametrize(
     ("taken", "upload_id", "begun"),
     [
-        ((["/a.png"], [], []), None, ["/a.png"]),
-        ((["/a.png", "/b.png"], [], []), None, ["/a.png", "/b.png"]),
+        ((["/a.png"], [], []), None, ["begin /a.png"]),
+        ((["/a.png", "/b.png"], [], []), None, ["begin /a.png", "begin /b.png"]),
         ((["/a.png"], [], []), "1", []),  # the page's
         ((["/a.png"], ["/tmp/1"], ["/a.png"]), None, []),  # not there yet
         ((["/a.png"] * 5, [], []), None, []),  # many at once are not asked about one by one
     ],
 )
 def test_complete_uploads_by_scripts_begin(taken, upload_id, begun):
-    class Begun:
-        paths = ()
+    assert steps(LARGE, taken, upload_id) == ["upload", *begun]
+    assert not LARGE.asked  # it may be large, and goes to its file as it comes
 
-        def begin(self, path):
-            self.paths = [*self.paths, path]
 
-    async def upload(request, folder, most, upload_id, *, force_move):
-        assert (request, folder, most, force_move) == ("request", "/folder", 9, False)
-        return taken
+def test_a_small_upload_is_read_while_gradio_writes_it():
+    path = f"/{ahead.named_after(b'tee')}/a.png"
+    taken = ([path], [], [])
+    assert steps(Request([b"tee"]), taken) == ["asked", "upload", f"keep {path} tee"]
+    assert steps(Request([b"tee"]), taken, upload_id="1") == ["upload"]
+    other = (["/other/a.png"], [], [])  # where something else is, that is read
+    assert steps(Request([b"tee"]), other) == ["asked", "upload", "begin /other/a.png"]
 
-    reading = Begun()
-    through = reading_ahead(upload, reading)
-    assert asyncio.run(through("request", "/folder", 9, upload_id, force_move=False)) == taken
-    assert list(reading.paths) == begun
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request([b"tee", b"coat"]),
+        Request([]),
+        Request([b"tee"], length=""),  # in chunks
+        Request([b"tee"], length="-1"),
+        Request([b"tee"], length="\u00b2"),
+        Request([b"tee"], boundary=b""),
+        Request([b"tee"], kind="multipart/form-data; boundary=other"),
+    ],
+)
+def test_what_is_not_one_small_picture_waits_for_its_file(request_):
+    assert asyncio.run(ahead.alone(request_)) is None
+
+
+def test_the_picture_is_what_was_sent():
+    picture = bytes(range(256)) + b"\r\n--lin\r\n\r\n"
+    assert asyncio.run(ahead.alone(Request([picture]))) == picture
+    assert asyncio.run(ahead.alone(Request([picture], boundary=b'"line"'))) is None
+    quoted = Request([picture])
+    quoted.headers["content-type"] = 'multipart/form-data; boundary="line"'
+    assert asyncio.run(ahead.alone(quoted)) == picture
 
 
 def test_over_http_the_answer_is_the_one_without(server):
@@ -179,6 +252,8 @@ def test_over_http_the_answer_is_the_one_without(server):
     answers = [client.call("predict", image, "auto", "cnn") for _ in range(2)]
     assert "event: complete" in answers[0]
     assert answers[0] == answers[1]  # the first was read ahead, the second was not
+    path = Path(image["path"])
+    assert path.parent.name == ahead.named_after(DRAWING)  # or none would be read while written
     image = {"path": client.upload(DRAWING), "meta": hostile.META}
     many = client.call("predict_many", [image, image], "auto", "cnn")
     one = json.loads(answers[0].strip().splitlines()[-1].removeprefix("data: "))[0]

@@ -8,7 +8,7 @@ All over raw HTTP on keep-alive connections, each request an upload, a call and 
 apps in turn so that a busy machine is busy for both. Prints: latency (p50 and p99 of a drawing and
 of a 28x28 picture), photos (what one of 0.3 and of 12 megapixels adds), throughput (with 16 and
 with 64 clients), start (from `python` to the first answer), growth (of the time per request over
-many) and memory, each with its ratio and what is asked of it.
+many, of each app) and memory, each with its ratio and what is asked of it.
 """
 
 import argparse
@@ -179,14 +179,16 @@ def answered(address: str, picture: bytes) -> None:
 
 
 def growth(apps: Apps, options: argparse.Namespace) -> None:
-    client = soaking.Client(apps["ours"][1])
-    picture = soaking.pictures()[1]
-    times = [once(client, picture) for _ in range(options.requests)]
-    tenth = len(times) // 10
-    first, last = statistics.median(times[tenth : 2 * tenth]), statistics.median(times[-tenth:])
+    times = in_turn(apps, soaking.pictures()[1], options.requests)
+    tenth = options.requests // 10
+    told = []
+    for name in ("ours", "nothing"):
+        first = statistics.median(times[name][tenth : 2 * tenth])
+        last = statistics.median(times[name][-tenth:])
+        told.append(f"{first:.1f} ms in the second tenth, {last:.1f} in the last: {last / first:.2f}")
     print(
-        f"growth over {options.requests} requests: {first:.1f} ms in the second tenth, "
-        f"{last:.1f} ms in the last, ratio {last / first:.2f}  wanted 1.0",
+        f"growth over {options.requests} requests, {told[0]}  wanted 1.0\n"
+        f"  of the do-nothing app, beside it: {told[1]}",
         flush=True,
     )
 
