@@ -185,7 +185,8 @@ def growth(apps: Apps, options: argparse.Namespace) -> None:
     for name in ("ours", "nothing"):
         first = statistics.median(times[name][tenth : 2 * tenth])
         last = statistics.median(times[name][-tenth:])
-        told.append(f"{first:.1f} ms in the second tenth, {last:.1f} in the last: {last / first:.2f}")
+        tenths = f"{first:.1f} ms in the second tenth, {last:.1f} in the last"
+        told.append(f"{tenths}: {last / first:.2f}")
     print(
         f"growth over {options.requests} requests, {told[0]}  wanted 1.0\n"
         f"  of the do-nothing app, beside it: {told[1]}",
