@@ -93,6 +93,14 @@ def make(
             raise DataError("the finder only trains from the beginning: leave --start away.")
         if not labelled:
             raise DataError("the finder learns from real photos: name their folder with --real.")
+        if len(teachers) > 1:
+            raise DataError("the finder learns from one other finder: name one with --teacher.")
+        if teachers:
+            first, told = checkpoint.load(teachers[0], "cpu")
+            if told["architecture"] != "finder":
+                raise CheckpointError(f"{teachers[0]} is no finder, but a {told['architecture']}.")
+            common["recipe"] = replace(recipe, teachers=(checkpoint.resolve(teachers[0]).stem,))
+            common["teacher"] = first
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
     extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
     if recipe.teachers:  # none of which may have seen what is held out

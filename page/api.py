@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 import gradio as gr
+import httpx
 from anyio import to_thread
 from gradio.data_classes import FileData
 from gradio.exceptions import InvalidPathError
@@ -248,21 +249,28 @@ def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if not scripts:
                 raise  # the page tells itself what is wrong
-            log.warning("/%s failed: %s", block_fn.api_name, type(error).__name__, exc_info=True)
-            raise gr.Error(why(inputs, error), print_exception=False) from None
+            text, expected = why(inputs, error)
+            kind = type(error).__name__
+            log.warning("/%s failed: %s", block_fn.api_name, kind, exc_info=not expected)
+            raise gr.Error(text, print_exception=False) from None
 
     return process_api
 
 
-def why(inputs: list[Any], error: Exception) -> str:
+def why(inputs: list[Any], error: Exception) -> tuple[str, bool]:
+    """What a script is told, and whether such a thing is to be expected."""
     if isinstance(error, ReaderError):
-        return "The server failed while it read this picture. Try again, or send another one."
+        failed = "The server failed while it read this picture. Try again, or send another one."
+        return failed, False
     if isinstance(error, InvalidPathError):
-        return "Only uploaded pictures are read: send the file itself."
+        return "Only uploaded pictures are read: send the file itself.", True
     if "http://" in str(inputs)[:10_000] or "https://" in str(inputs)[:10_000]:
         most = MAX_FILE_BYTES >> 20
         return (
             f"The picture cannot be fetched. The address must be public, answer at once, and hold "
-            f"{most} MB at most: check it, or send the file itself."
+            f"{most} MB at most: check it, or send the file itself.",
+            # Gradio raises a bare Exception for a status that is not 200
+            type(error) is Exception
+            or isinstance(error, ValueError | TimeoutError | httpx.HTTPError),
         )
-    return "The picture cannot be read here. Send the file itself, or a data URL."
+    return "The picture cannot be read here. Send the file itself, or a data URL.", False

@@ -39,6 +39,7 @@ MAX_WAITING = number("FASHION_MAX_WAITING", 128)  # requests in the queue
 REPLICAS = number("FASHION_REPLICAS", 0)  # processes that read; 0: this one
 KEPT_SECONDS = number("FASHION_KEEP_SECONDS", 3600)  # uploads are deleted after
 MAX_KEPT_BYTES = 2 * 1024**3  # then the oldest are deleted sooner
+MAX_KEPT = 20_000  # uploads: a file system may run out of names before it runs out of room
 BROKEN_SECONDS = 120  # an upload that was not written to for so long is given up
 END_SECONDS = 25  # for what is under way at SIGTERM; nothing under way, it takes half a second
 STOP_SECONDS = 15  # for the replicas after that
@@ -69,9 +70,9 @@ def sweep(folder: Path, now: float) -> None:
             dated.append((file.stat().st_mtime, file.stat().st_size, file, kept))
         except FileNotFoundError:
             continue
-    for written, size, file, kept in sorted(dated, reverse=True):
+    for count, (written, size, file, kept) in enumerate(sorted(dated, reverse=True), start=1):
         total += size
-        if now - written > kept or total > MAX_KEPT_BYTES:
+        if now - written > kept or total > MAX_KEPT_BYTES or count > MAX_KEPT:
             file.unlink(missing_ok=True)
 
 

@@ -394,6 +394,8 @@ def payloads(address: str) -> list[tuple[str, object]]:
     inside += ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/a.png", "http://0/"]
     inside += ["http://192.168.0.1/", "http://[::ffff:127.0.0.1]/", "http://2130706433/", "http://"]
     inside += ["http://user:word@127.0.0.1/", "https://127.0.0.1:22/", "http://0x7f000001/"]
+    inside += ["http://100.100.100.200/latest/", "http://192.0.0.192/", "http://224.0.0.1/"]
+    inside += ["http://[2002:7f00:1::]/", "http://[fec0::1]/", "http://[64:ff9b::7f00:1]/"]
     for url in inside:
         sent.append(("address inside the network", {"path": url, "meta": META}))
         sent.append(("address inside the network", {"path": url, "url": url, "meta": META}))

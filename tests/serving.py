@@ -42,9 +42,15 @@ def wait_for(process: subprocess.Popen[bytes], address: str) -> str:
     raise RuntimeError(f"the app did not answer within {START_SECONDS} s")
 
 
-def run(uploads: str, **more: str) -> tuple[subprocess.Popen[bytes], str]:
-    """The app as a process on a free port, not yet answering, and its address."""
+def run(uploads: str, before: str = "", **more: str) -> tuple[subprocess.Popen[bytes], str]:
+    """The app as a process on a free port, not yet answering, and its address.
+
+    before: Python that runs in that process before the app does. more: environment variables.
+    """
     port = free_port()
+    host = more.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    by_code = f"{before}\nimport runpy\nrunpy.run_path({str(APP)!r}, run_name='__main__')"
+    command = [sys.executable, *(["-c", by_code] if before else [APP])]
     environment = {
         **os.environ,
         "GRADIO_SERVER_NAME": "127.0.0.1",
@@ -52,8 +58,8 @@ def run(uploads: str, **more: str) -> tuple[subprocess.Popen[bytes], str]:
         "GRADIO_TEMP_DIR": uploads,
         **more,
     }
-    process = subprocess.Popen([sys.executable, APP], env=environment, stdout=subprocess.DEVNULL)
-    return process, f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(command, env=environment, cwd=APP.parent, stdout=subprocess.DEVNULL)
+    return process, f"http://{host}:{port}"
 
 
 @functools.cache

@@ -113,7 +113,7 @@ def small(monkeypatch, sheet):
 
 
 def test_what_the_finder_learns_from(labelled, small):
-    pictures, masks, drawings = finding._material(labelled, *small, 0, False)
+    pictures, masks, drawings = finding._material(labelled, *small, None, 0, False)
     assert pictures.shape == (2 * 2 + 40, 96, 96, 3)  # the useful photos twice, and the made-up
     assert masks.shape == (44, 96, 96)
     assert torch.equal(pictures[0], pictures[2])
@@ -125,6 +125,36 @@ def test_what_the_finder_learns_from(labelled, small):
     assert drawings.dtype == torch.bool
     assert 0.01 < drawings[-2].float().mean() < 0.2  # the ellipse's line
     assert not drawings[-2, 0, 56, 56]
+
+
+class Says(torch.nn.Module):
+    """A finder whose mask is everywhere what where says, of the whole or of a part of a photo."""
+
+    def __init__(self, where):
+        super().__init__()
+        self.where = where
+
+    def forward(self, x):
+        logits = torch.where(self.where(x.mean(1, keepdim=True)), 9.0, -9.0)
+        return logits, torch.full((len(x),), -9.0)
+
+
+def test_a_teacher_has_the_last_word_where_grabcut_says_otherwise():
+    picture, disc = disc_on_noise(radius=45)
+    alone = finding.masked(picture, None)
+    assert alone.dtype == np.uint8
+    assert np.array_equal(alone == 255, disc)
+    agreed = finding.masked(picture, Says(lambda x: x < 0.5))  # what is dark: the same
+    assert ((agreed > 127) == disc).mean() > 0.98
+    assert agreed[disc].min() > 100
+    half = finding.masked(picture, Says(lambda x: (x < 0.5) & (torch.arange(96) < 48)))
+    assert half[:, 90:].max() < 30
+    assert half[64, 40] > 240
+    assert np.array_equal(finding.masked(picture, Says(lambda x: x > 2)), alone)  # sees nothing
+    plain = Image.new("RGB", (90, 90), "red")
+    assert finding.masked(plain, None) is None
+    assert finding.masked(plain, Says(lambda x: x > 2)) is None
+    assert finding.masked(plain, Says(lambda x: x >= 0)).min() > 200
 
 
 def test_a_run_that_stops_and_goes_on_makes_the_same_finder(labelled, small, tmp_path, monkeypatch):

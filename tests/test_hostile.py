@@ -23,7 +23,6 @@ from page import limits
 
 SECONDS = 2.0  # for one bad input
 MEGABYTES = 300
-# CPU seconds: the cores may be shared with other work.
 LEAKS = re.compile(
     r"Traceback|File \"|site-packages|\.py\b|0x[0-9a-f]{6,}|object at|"
     r"/(tmp|home|root|etc|usr|proc)\b"
@@ -101,7 +100,13 @@ def arrays():
     return st.one_of(whole, st.builds(made, shapes, st.just("float32"), values, st.integers(0, 9)))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    derandomize=False,  # other ones each time, in CI too
+)
 @given(
     source=st.one_of(st.binary(max_size=300), damaged(), arrays()),
     kind=st.sampled_from(["auto", "drawing", "photo"]),
@@ -164,21 +169,39 @@ def uploads() -> set[Path]:
     return {file for file in Path(serving.UPLOADS.name).rglob("*") if file.is_file()}
 
 
+def within(what, ask):
+    """What ask() returns, for which the server takes little time and little memory.
+
+    By the clock that may only be so at the second time: others may have the cores.
+    """
+    pid = serving.running()[0].pid
+    for _ in range(2):
+        held, worked, start = serving.reset_peak(pid), serving.computed(pid), time.monotonic()
+        told = ask()
+        took = time.monotonic() - start
+        assert serving.computed(pid) - worked < SECONDS, what
+        assert serving.memory(pid, "VmHWM") - held < MEGABYTES, what
+        if took < SECONDS:
+            return told
+    raise AssertionError(f"{what} took {took:.1f} s")
+
+
 def check_alive(connection):
     event, data = call(connection, "predict", [hostile.data_url(FORMATS["PNG"]), "auto", "mlp"])
     assert event == "complete", data
 
 
 def test_bad_files_over_http(connection):
-    """One of each kind, named and typed as a PNG; no file stays behind that was refused."""
+    """Each named and typed as a PNG; no file stays behind that was refused."""
     before = uploads()
     check_alive(connection)
-    pid = serving.running()[0].pid
-    peak = serving.reset_peak(pid)
-    for bad in {bad.kind: bad for bad in hostile.files()}.values():
-        started = serving.computed(pid)
-        status, text = upload(connection, bad.content)
-        if status == 200:
+    for bad in hostile.files():
+
+        def ask(bad=bad):
+            status, text = upload(connection, bad.content)
+            if status != 200:
+                check_text(json.loads(text)["detail"] + ".")
+                return
             path = json.loads(text)[0]
             image = {"path": path, "meta": hostile.META}
             event, text = call(connection, "predict", [image, "auto", "mlp"])
@@ -188,8 +211,8 @@ def test_bad_files_over_http(connection):
                 assert not Path(path).exists(), bad.kind
             else:
                 Path(path).unlink()
-        assert serving.computed(pid) - started < SECONDS, bad.kind  # by the clock, others count
-    assert serving.memory(pid, "VmHWM") - peak < MEGABYTES
+
+        within(bad.kind, ask)
     assert uploads() <= before
     check_alive(connection)
 
@@ -212,35 +235,37 @@ def test_wrong_names_and_types_of_good_files(connection):
 
 def test_bad_payloads(connection, server):
     before = uploads()
-    pid = serving.running()[0].pid
     for kind, image in hostile.payloads(server):
-        started = serving.computed(pid)
-        event, text = call(connection, "predict", [image, "auto", "mlp"])
+        data = [image, "auto", "mlp"]
+        event, text = within(image, lambda data=data: call(connection, "predict", data))
         assert event == "error", (image, text)
         hostile.SEEN[kind][text] += 1
         check_text(text)
-        assert serving.computed(pid) - started < SECONDS, image
     assert uploads() <= before
     check_alive(connection)
 
 
 def test_bad_requests(connection):
-    pid = serving.running()[0].pid
+    before = uploads()
     for kind, path, body in hostile.bodies():
-        peak = serving.reset_peak(pid)
         path = f"/gradio_api/{path}"
-        event, text = follow(connection, path, *send(connection, "POST", path, body))
+
+        def ask(path=path, body=body):
+            return follow(connection, path, *send(connection, "POST", path, body))
+
+        event, text = within(kind, ask)
         assert event == "error", (kind, path, body[:200], text)
         told = json.loads(text)["detail"] if text.startswith('{"detail') else text
         if isinstance(told, list):  # FastAPI's own words
             told = told[0]["msg"] + "."
         hostile.SEEN[kind][told] += 1
         check_text(told + ("" if told.endswith(".") else "."))
-        assert serving.memory(pid, "VmHWM") - peak < MEGABYTES, kind
+    assert uploads() <= before
     check_alive(connection)
 
 
 def test_bad_drawings(connection, server):
+    before = uploads()
     _, config = send(connection, "GET", "/config")
     (component,) = [
         c["id"]
@@ -255,10 +280,11 @@ def test_bad_drawings(connection, server):
                 "fn_name": "read_drawing",
                 "session_hash": "x",
             }
-            path = "/gradio_api/component_server"
-            status, text = send(connection, "POST", path, json.dumps(body).encode())
+            sent = ("POST", "/gradio_api/component_server", json.dumps(body).encode())
+            status, text = within(kind, lambda sent=sent: send(connection, *sent))
             assert status == 200, (kind, drawing, text)
             check_text(json.loads(text)["error"])
+    assert uploads() <= before
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(server, tmp_path, monkeypatch):

@@ -60,8 +60,9 @@ def test_old_uploads_are_swept(tmp_path):
     assert not (tmp_path / ("c" * 64)).exists()
 
 
-def test_too_many_uploads_are_swept_before_their_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "MAX_KEPT_BYTES", 2500)
+@pytest.mark.parametrize(("limit", "most"), [("MAX_KEPT_BYTES", 2500), ("MAX_KEPT", 2)])
+def test_too_many_uploads_are_swept_before_their_time(tmp_path, monkeypatch, limit, most):
+    monkeypatch.setattr(kept, limit, most)
     now = time.time()
     for i in range(4):
         file = tmp_path / (str(i) * 64) / "a.png"

@@ -243,5 +243,23 @@ def test_the_finder_is_given_the_real_pictures_that_are_not_held_out(
         make("finder", **options)
 
 
+def test_a_finder_learns_from_one_other_finder(options, real_folder, monkeypatch, tmp_path):
+    given = {}
+
+    def train_finder(labelled, images, labels, **more):
+        given.update(more)
+        return options["out"]
+
+    monkeypatch.setattr(finding, "train_finder", train_finder)
+    make("finder", real=real_folder, teachers=["finder"], **options)
+    taught, (first, _) = given["teacher"], checkpoint.load("finder", "cpu")
+    assert checkpoint.digest(taught) == checkpoint.digest(first)
+    assert given["recipe"].teachers == ("finder",)
+    with pytest.raises(CheckpointError, match="is no finder"):
+        make("finder", real=real_folder, teachers=["mlp"], **options)
+    with pytest.raises(DataError, match="one other finder"):
+        make("finder", real=real_folder, teachers=["finder", "finder"], **options)
+
+
 def test_there_is_a_recipe_for_each_architecture():
     assert set(recipes.RECIPES) == set(checkpoint.ARCHITECTURES)

@@ -49,6 +49,10 @@ def test_requirements_are_pinned(name):
 @pytest.mark.network
 def test_no_dependency_has_a_known_hole_that_a_release_mends(tmp_path):
     pinned = closure()
+    for line in (TOP / "page" / "replicas.txt").read_text().splitlines():
+        if line and not line.startswith("#"):  # optional, and not installed here
+            wanted = Requirement(line)
+            pinned.setdefault(wanted.name.lower(), str(wanted.specifier).removeprefix("=="))
     assert {"torch", "gradio", "starlette", "pydantic"} <= set(pinned)
     listed = tmp_path / "pinned.txt"
     listed.write_text("\n".join(f"{name}=={number}" for name, number in sorted(pinned.items())))
@@ -78,9 +82,11 @@ def test_no_dependency_has_a_known_hole_that_a_release_mends(tmp_path):
 def is_offered(name: str, number: str) -> bool:
     """Whether the registry that pip uses has this release."""
     command = [sys.executable, "-m", "pip", "index", "versions", name]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-    listed = re.search(r"Available versions: (.*)", told)
-    return bool(listed) and Version(number) in map(Version, listed[1].split(", "))
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    listed = re.search(r"Available versions: (.*)", told.stdout)
+    if not listed:
+        pytest.skip(f"the registry tells no releases of {name}: {told.stderr[-300:]}")
+    return Version(number) in map(Version, listed[1].split(", "))
 
 
 # Spaces.
@@ -100,6 +106,25 @@ def test_spaces_accept_the_readme_and_the_files():
     sizes = {file: file.stat().st_size for file in files if file.is_file()}
     assert max(sizes.values()) < 10_000_000  # larger ones need Git LFS or Xet
     assert sum(sizes.values()) < 1_000_000_000
+
+
+@pytest.mark.network
+def test_spaces_own_installation_changes_nothing_that_is_installed():
+    """Their command, beside what requirements.txt has put here."""
+    front = yaml.safe_load((TOP / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+    own = f"gradio[oauth,mcp]=={front['sdk_version']}"
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-"]
+    told = subprocess.run(
+        [*command, "-r", TOP / "requirements.txt", own, "uvicorn>=0.14.0", "websockets>=10.4"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if "No matching distribution" in told.stderr and "(from versions: none)" in told.stderr:
+        pytest.skip(f"the registry cannot be reached: {told.stderr[-300:]}")
+    assert told.returncode == 0, told.stderr
+    added = {each["metadata"]["name"].lower() for each in json.loads(told.stdout)["install"]}
+    assert not added & set(closure()), added
 
 
 def test_spaces_install_requirements_beside_their_own_gradio():
