@@ -89,6 +89,9 @@ def main() -> None:
         alone, _ = median_ms(lambda content=content: decode(content, LONGEST), options.rounds)
         base = base or p50
         print(f"{name:32} {p50:8.1f} {p99:8.1f} {p50 / base:7.2f} {alone:12.1f}")
+    eight = 8 * [pictures["drawing, 280x280 PNG"]]
+    p50, p99 = (t / 8 for t in median_ms(lambda: classifier.predict_batch(eight), options.rounds))
+    print(f"{'drawing, one of 8 in one pass':32} {p50:8.1f} {p99:8.1f} {p50 / base:7.2f}")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"resident memory: {before / 1024:.0f} MB after imports, at most {after / 1024:.0f} MB")
 
