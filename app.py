@@ -14,10 +14,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # it copies them al
 # A folder of our own, for what is old in it gets deleted.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "fashion-pictures"))
 
-from page.beside import Beside, wanted
+from page.beside import Beside, two_cores, wanted
 
 # Before the imports that take seconds, for it has its own
-BESIDE = Beside() if __name__ == "__main__" and wanted() else None
+BESIDE = Beside(two_cores()) if __name__ == "__main__" and wanted() else None
 
 import gradio as gr
 import torch
@@ -207,6 +207,8 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
 
 def launch(demo: gr.Blocks, **options: Any) -> None:
     """Serve the page and the API until SIGTERM; see page/serving.py."""
+    if BESIDE is not None:
+        BESIDE.settle()
     font = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
     mono = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
     serving.launch(

@@ -42,6 +42,27 @@ def wanted() -> bool:
     return not os.environ.get("FASHION_REPLICAS") and sys.platform != "win32"
 
 
+def two_cores() -> tuple[int, int] | None:
+    """Where this process may use two cores, these: one for the page and one for the reader.
+
+    Left to itself, Linux puts both on one now and then, where one waits for milliseconds, as it
+    does not interrupt who computes at once. With more cores there always is a free one.
+    """
+    try:
+        cores = sorted(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # not Linux, or not allowed
+        return None
+    return (cores[0], cores[1]) if len(cores) == 2 else None
+
+
+def keep_to(core: int) -> None:
+    """Have this process run on this core alone, where that is allowed: its threads, and those
+    that they will start."""
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(int(thread.name), {core})
+
+
 @dataclass
 class Asked:
     """A question that is not answered yet."""
@@ -79,7 +100,10 @@ class Line:
 class Beside:
     """The process, from this side."""
 
-    def __init__(self) -> None:
+    def __init__(self, cores: tuple[int, int] | None = None) -> None:
+        """cores: see two_cores. The other process takes its own once it has loaded, this one at
+        settle(): until then, who has more to do may have both."""
+        self.cores = cores
         # Held while what is below changes, and never while sending: that may have to wait until
         # the process has got rid of an answer, which takes this lock. Who holds a line's may take
         # this one too, and not the other way round.
@@ -96,6 +120,11 @@ class Beside:
         with self.lock:
             self.names, line = list(names), self.line
         line.send(self.names)
+
+    def settle(self) -> None:
+        """Keep this process to its own core from now on."""
+        if self.cores is not None:
+            keep_to(self.cores[0])
 
     def ask(self, question: "Question") -> "Told":
         """What elsewhere.Reader tells of it. Raises ReaderError."""
@@ -139,12 +168,13 @@ class Beside:
 
     def _start(self) -> None:
         here, there = socket.socketpair()
+        core = "" if self.cores is None else str(self.cores[1])
         here.setblocking(True)  # whatever socket.setdefaulttimeout says
         there.setblocking(True)
         with there, contextlib.ExitStack() as undo:
             undo.callback(here.close)
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "page.beside", str(there.fileno())],
+                [sys.executable, "-m", "page.beside", str(there.fileno()), core],
                 cwd=Path(__file__).resolve().parent.parent,  # where it finds these modules
                 pass_fds=[there.fileno()],
             )
@@ -213,7 +243,7 @@ def unpickled(told: bytes) -> "Told":
     return result
 
 
-def main(handle: int) -> None:
+def main(handle: int, core: str) -> None:
     """The process itself; it ends when the other end of the socket is closed."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # meant for the app, which has yet to finish
@@ -222,6 +252,8 @@ def main(handle: int) -> None:
     connection = Connection(handle)
     with contextlib.suppress(EOFError, ConnectionError):
         reader = Reader(connection.recv())
+        if core:
+            keep_to(int(core))
         gc.freeze()  # what is loaded stays: looking through it would hold up an answer
         while True:
             asked = [connection.recv()]
@@ -244,4 +276,4 @@ def all_told(reader: "Reader", questions: "Sequence[Question]") -> list[tuple[by
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

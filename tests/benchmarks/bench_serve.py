@@ -1,7 +1,7 @@
 """How fast the app serves, beside a Gradio app of the same inputs, outputs and queue that does
 nothing.
 
-    python tests/benchmarks/bench_serve.py [--rounds 300] [--seconds 10] [--requests 5000]
+    python tests/benchmarks/bench_serve.py [--rounds 1000] [--seconds 10] [--requests 5000]
                                            [--starts 3] [--only NAME ...]
 
 All over raw HTTP on keep-alive connections, each request an upload, a call and its answer, the two
@@ -109,7 +109,7 @@ def photos(apps: Apps, options: argparse.Namespace) -> None:
         noise.paste(photo.convert("L").resize((3000, 2250)), (500, 400))
     large = soaking.encoded(noise.convert("RGB"), "JPEG")
     for what, picture, most in (("0.3 MP", small, 60), ("12 MP", large, 120)):
-        times = in_turn(apps, picture, max(10, options.rounds // 5))
+        times = in_turn(apps, picture, max(10, options.rounds // 16))
         ours, theirs = (statistics.median(times[name]) for name in ("ours", "nothing"))
         row(f"photo of {what}, p50", ours, theirs, "ms", f"+{most} ms, is {ours - theirs:+.0f}")
 
@@ -210,7 +210,7 @@ PARTS = {
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--requests", type=int, default=5000)
     parser.add_argument("--starts", type=int, default=3)
