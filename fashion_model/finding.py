@@ -203,7 +203,8 @@ def _material(
 def masked(picture: Image.Image, teacher: nn.Module | None) -> Array | None:
     """The mask to learn of a photo, uint8 (h, w) from 0 to 255; None if none can be had.
 
-    GrabCut's; where the teacher's differs much, that alone, and where it does not, their mean.
+    GrabCut's; where the teacher's differs much, that alone, and where it does not, their mean,
+    which is above a half where GrabCut's is 1.
     """
     mask = grabcut(picture)
     plausible = PLAUSIBLE[0] < mask.mean() < PLAUSIBLE[1]

@@ -78,6 +78,8 @@ def make(
         recipe = replace(recipe, teachers=tuple(map(str, teachers)))
     elif real is None:
         recipe = replace(recipe, teachers=())  # they have seen more
+    if clean_by_labels and (network == "finder" or not recipe.teachers or real is None):
+        raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     labelled = [] if real is None else data.load_labelled(real)
@@ -101,6 +103,7 @@ def make(
                 raise CheckpointError(f"{teachers[0]} is no finder, but a {told['architecture']}.")
             common["recipe"] = replace(recipe, teachers=(checkpoint.resolve(teachers[0]).stem,))
             common["teacher"] = first
+            card["teachers"] = [{"architecture": "finder", "digest": checkpoint.digest(first)}]
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
     extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
     if recipe.teachers:  # none of which may have seen what is held out

@@ -103,7 +103,8 @@ def train(
     once, after that, and held_out gives each kind of picture its temperature. card's entries are
     added to the checkpoint's. start is a checkpoint whose weights to begin with, rather than
     fresh ones; its card's account of its own training goes into "before" of the new one. With a
-    teacher, the network learns what that says of the pictures rather than their classes.
+    teacher, the network learns what that says of the pictures rather than their classes (with
+    recipe.clean_by_labels, of extra's alone).
     """
     out = Path(out) if out is not None else checkpoint.resolve(network)
     every = clean if extra is None else Pictures.concatenate([clean, extra])

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 import gradio as gr
-import httpx
 from anyio import to_thread
 from gradio.data_classes import FileData
 from gradio.exceptions import InvalidPathError
@@ -23,7 +22,7 @@ from page import serving
 from page.ahead import Ahead, confidences
 from page.beside import ReaderError
 from page.elsewhere import Elsewhere
-from page.fetching import bound
+from page.fetching import FetchError, begin_call, bound
 from page.more import Panels
 from page.payloads import MAX_FILE_BYTES, forget, from_api, told
 from page.why import explained, index_of
@@ -243,13 +242,17 @@ def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
             text = f"/{block_fn.api_name} takes {len(block_fn.inputs)} values: {names}."
             raise gr.Error(text, print_exception=False)
         try:
+            if addresses(inputs) > MAX_PICTURES:
+                text = f"Name {MAX_PICTURES} addresses at most."
+                raise gr.Error(text, print_exception=False)
+            begin_call()
             return await process(block_fn=block_fn, inputs=inputs, **options)
         except gr.Error:
             raise
         except Exception as error:
             if not scripts:
                 raise  # the page tells itself what is wrong
-            text, expected = why(inputs, error)
+            text, expected = why(error)
             kind = type(error).__name__
             log.warning("/%s failed: %s", block_fn.api_name, kind, exc_info=not expected)
             raise gr.Error(text, print_exception=False) from None
@@ -257,20 +260,25 @@ def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
     return process_api
 
 
-def why(inputs: list[Any], error: Exception) -> tuple[str, bool]:
+def why(error: Exception) -> tuple[str, bool]:
     """What a script is told, and whether such a thing is to be expected."""
-    if isinstance(error, ReaderError):
-        failed = "The server failed while it read this picture. Try again, or send another one."
-        return failed, False
-    if isinstance(error, InvalidPathError):
-        return "Only uploaded pictures are read: send the file itself.", True
-    if "http://" in str(inputs)[:10_000] or "https://" in str(inputs)[:10_000]:
+    if isinstance(error, FetchError):
         most = MAX_FILE_BYTES >> 20
         return (
             f"The picture cannot be fetched. The address must be public, answer at once, and hold "
-            f"{most} MB at most: check it, or send the file itself.",
-            # Gradio raises a bare Exception for a status that is not 200
-            type(error) is Exception
-            or isinstance(error, ValueError | TimeoutError | httpx.HTTPError),
-        )
+            f"{most} MB at most: check it, or send the file itself."
+        ), True
+    if isinstance(error, InvalidPathError):
+        return "Only uploaded pictures are read: send the file itself.", True
+    if isinstance(error, ReaderError):
+        failed = "The server failed while it read this picture. Try again, or send another one."
+        return failed, False
     return "The picture cannot be read here. Send the file itself, or a data URL.", False
+
+
+def addresses(value: Any) -> int:
+    """How many addresses of the web Gradio would fetch for value, at most."""
+    if isinstance(value, dict):
+        named = any(str(value.get(k)).startswith(("http://", "https://")) for k in ("path", "url"))
+        return named + sum(map(addresses, value.values()))
+    return sum(map(addresses, value)) if isinstance(value, list) else 0

@@ -58,8 +58,8 @@ def two_cores() -> tuple[int, int] | None:
 def keep_to(core: int) -> None:
     """Have this process run on this core alone, where that is allowed: its threads, and those
     that they will start."""
-    for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for thread in Path("/proc/self/task").iterdir():
             os.sched_setaffinity(int(thread.name), {core})
 
 
@@ -168,13 +168,13 @@ class Beside:
 
     def _start(self) -> None:
         here, there = socket.socketpair()
-        core = "" if self.cores is None else str(self.cores[1])
+        cores = [] if self.cores is None else list(map(str, self.cores))
         here.setblocking(True)  # whatever socket.setdefaulttimeout says
         there.setblocking(True)
         with there, contextlib.ExitStack() as undo:
             undo.callback(here.close)
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "page.beside", str(there.fileno()), core],
+                [sys.executable, "-m", "page.beside", str(there.fileno()), *cores],
                 cwd=Path(__file__).resolve().parent.parent,  # where it finds these modules
                 pass_fds=[there.fileno()],
             )
@@ -243,8 +243,11 @@ def unpickled(told: bytes) -> "Told":
     return result
 
 
-def main(handle: int, core: str) -> None:
+def main(handle: int, *cores: int) -> None:
     """The process itself; it ends when the other end of the socket is closed."""
+    if cores:  # those of a page that has settled are one
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, cores)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # meant for the app, which has yet to finish
     from page.elsewhere import Reader
@@ -252,8 +255,8 @@ def main(handle: int, core: str) -> None:
     connection = Connection(handle)
     with contextlib.suppress(EOFError, ConnectionError):
         reader = Reader(connection.recv())
-        if core:
-            keep_to(int(core))
+        if cores:
+            keep_to(cores[-1])
         gc.freeze()  # what is loaded stays: looking through it would hold up an answer
         while True:
             asked = [connection.recv()]
@@ -276,4 +279,4 @@ def all_told(reader: "Reader", questions: "Sequence[Question]") -> list[tuple[by
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(*map(int, sys.argv[1:]))

@@ -1,6 +1,5 @@
 """Pictures read in another process, over whatever carries the questions: both ends of it."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,22 +16,12 @@ Told = tuple[bool, Any]  # True and what it returned, or False and the text of i
 Ask = Callable[[Question], Told]
 
 
-def give_way(*_: Any) -> None:
-    """Let others have this core first: who was sent something there has little to do, and the
-    system would not interrupt this process for them for up to 3 ms."""
-    if hasattr(os, "sched_yield"):
-        os.sched_yield()
-
-
 class Reader:
     """The other process's end: the networks, loaded there."""
 
     def __init__(self, names: Sequence[str]) -> None:
         torch.set_num_threads(1)
         self.classifiers = {name: fashion_model.load(name) for name in names}
-        for each in self.classifiers.values():
-            for part in (*each.network.modules(), *each.finder.modules()):
-                part.register_forward_hook(give_way)
 
     def __call__(self, question: Question) -> Told:
         network, method, given = question
@@ -50,7 +39,6 @@ class Reader:
                 told.append(self((network, method, given)))
                 continue
             well, prepared = self((network, "prepare", given))
-            give_way()
             told.append((well, prepared[1] if well else prepared))
             if well:
                 together.setdefault(network, []).append(number)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from functools import wraps
 from ipaddress import IPv6Address, ip_address, ip_network
+from math import inf
 from typing import Any
 
 import httpx
@@ -13,14 +15,16 @@ from gradio import processing_utils
 from page.payloads import MAX_FILE_BYTES
 
 MAX_SECONDS = 10  # from the look for the host's address to the last byte, with all redirects
+MAX_CALL_SECONDS = 30  # for all addresses of one call, which Gradio fetches one after the other
 # What Python counts as global and may be inside: addresses with one of IPv4 in them, and some
 # that clouds use for themselves
 INSIDE = ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.0.0.0/24")
-INSIDE_NETWORKS = tuple(map(ip_network, INSIDE))
+INSIDE_NETWORKS = tuple(map(ip_network, (*INSIDE, "168.63.129.16/32")))
+deadline: ContextVar[float] = ContextVar("deadline", default=inf)  # of this call, by the loop
 
 
 class FetchError(ValueError):
-    """What was fetched is too large."""
+    """A picture cannot be fetched: it is too large, packed, late, not there or inside."""
 
 
 class Bounded(httpx.AsyncByteStream):
@@ -57,7 +61,7 @@ async def nowhere(_hostname: str) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that the whole internet can reach, and not this network."""
+    """Whether an IP address is one that the whole internet can reach."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -69,15 +73,38 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
+def begin_call() -> None:
+    """Start the clock of a call's fetches, which runs in the task that this is called in."""
+    deadline.set(asyncio.get_running_loop().time() + MAX_CALL_SECONDS)
+
+
 def in_time(get: Callable[[str], Awaitable[httpx.Response]]) -> Any:
     """get, given up after MAX_SECONDS: httpx has limits for each read alone."""
 
     @wraps(get)
     async def timed(url: str) -> httpx.Response:
-        async with asyncio.timeout(MAX_SECONDS):
+        end = asyncio.get_running_loop().time() + MAX_SECONDS
+        async with asyncio.timeout_at(min(end, deadline.get())):
             return await get(url)
 
     return timed
+
+
+def told_apart(download: Callable[..., Awaitable[str]]) -> Any:
+    """download, whose failures are FetchErrors, but for those of this machine's own disk."""
+
+    @wraps(download)
+    async def downloaded(url: str, cache_dir: str) -> str:
+        try:
+            return await download(url, cache_dir)
+        except TimeoutError as error:  # an OSError too
+            raise FetchError("late") from error
+        except OSError:
+            raise
+        except Exception as error:  # Gradio raises a bare one for a status that is not 200
+            raise FetchError(str(error)) from error
+
+    return downloaded
 
 
 def bound() -> None:
@@ -86,5 +113,6 @@ def bound() -> None:
     safehttpx.async_resolve_hostname_google = nowhere
     safehttpx.is_public_ip = is_public
     processing_utils.PUBLIC_HOSTNAME_WHITELIST = []
-    get = processing_utils.async_ssrf_protected_get
-    processing_utils.async_ssrf_protected_get = in_time(get)
+    get, download = "async_ssrf_protected_get", "async_ssrf_protected_download"
+    setattr(processing_utils, get, in_time(getattr(processing_utils, get)))
+    setattr(processing_utils, download, told_apart(getattr(processing_utils, download)))

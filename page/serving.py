@@ -39,7 +39,7 @@ MAX_WAITING = number("FASHION_MAX_WAITING", 128)  # requests in the queue
 REPLICAS = number("FASHION_REPLICAS", 0)  # processes that read; 0: this one
 KEPT_SECONDS = number("FASHION_KEEP_SECONDS", 3600)  # uploads are deleted after
 MAX_KEPT_BYTES = 2 * 1024**3  # then the oldest are deleted sooner
-MAX_KEPT = 20_000  # uploads: a file system may run out of names before it runs out of room
+MAX_KEPT = 20_000  # files: a disk may run out of names before it runs out of room
 BROKEN_SECONDS = 120  # an upload that was not written to for so long is given up
 END_SECONDS = 25  # for what is under way at SIGTERM; nothing under way, it takes half a second
 STOP_SECONDS = 15  # for the replicas after that
@@ -80,7 +80,7 @@ def _sweep_forever(demo: gr.Blocks) -> None:
     while True:
         sweep(Path(get_upload_folder()), time.time())
         forget_files(demo)
-        time.sleep(min(60.0, KEPT_SECONDS / 4))
+        time.sleep(max(1.0, min(60.0, KEPT_SECONDS / 4)))
 
 
 def launch(demo: gr.Blocks, ahead: Ahead | None = None, **options: Any) -> None:

@@ -41,45 +41,44 @@ def mlp():
     return fashion_model.load("mlp")
 
 
-def test_of_two_cores_each_process_gets_one():
-    """In a process of its own, for a core that was given up is not got back."""
-    code = """if True:
-        import os, sys, threading, time
-        from page import beside
-        os.sched_getaffinity = lambda pid, real=os.sched_getaffinity: real(pid) if pid else {3, 5}
-        assert beside.two_cores() == (3, 5)
-        os.sched_getaffinity = lambda pid: {1, 2, 3}
-        assert beside.two_cores() is None
-        del os.sched_getaffinity
-        assert beside.two_cores() is None
-    """
-    subprocess.run([sys.executable, "-c", code], cwd=TOP, check=True)
+CORES = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux has this")
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no such thing on this system")
+@CORES
+def test_two_cores_are_told(monkeypatch):
+    for cores, told in (({3, 5}, (3, 5)), ({0}, None), ({1, 2, 3}, None)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
+        assert beside.two_cores() == told
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert beside.two_cores() is None
+
+
+@CORES
 def test_the_processes_keep_to_their_cores():
+    """Also one that replaces another. In a process of its own, which is no use afterwards."""
     code = """if True:
-        import os, threading
+        import os, threading, time
         from page.beside import Beside
         first, *_, last = sorted(os.sched_getaffinity(0)) * 2
         other = Beside((first, last))
         other.load(["mlp"])
-        told = other.ask(("mlp", "predict", (b"no picture", "auto")))
-        assert not told[0], told
+        bad = ("mlp", "predict", (b"no picture", "auto"))
+        assert not other.ask(bad)[0]
         assert os.sched_getaffinity(other.process.pid) == {last}
         other.settle()
         for thread in threading.enumerate():
             assert os.sched_getaffinity(thread.native_id) == {first}, thread
+        before = other.process
+        before.kill()
+        before.wait()
+        while other.alive:
+            time.sleep(0.01)
+        assert not other.ask(bad)[0]
+        assert other.process.pid != before.pid
+        assert os.sched_getaffinity(other.process.pid) == {last}
         other.process.kill()
     """
     subprocess.run([sys.executable, "-c", code], cwd=TOP, check=True)
-
-
-def test_it_gives_way_between_layers(reader, monkeypatch):
-    times = []
-    monkeypatch.setattr(os, "sched_yield", lambda: times.append(1))
-    reader.all([("cnn", "predict", (DRAWING, "auto"))])
-    assert len(times) > 10
 
 
 def test_together_each_is_told_what_it_is_told_alone(reader):

@@ -70,23 +70,25 @@ def test_no_dependency_has_a_known_hole_that_a_release_mends(tmp_path):
     if len(skipped) > len(told) / 2:
         reason = next(entry["skip_reason"] for entry in told if "skip_reason" in entry)
         pytest.skip(f"the database of advisories knows none of these: {reason}")
-    holes = {}
+    holes, unknown = {}, set()
     for entry in told:
         for hole in entry.get("vulns", []):
-            offered = [fix for fix in hole["fix_versions"] if is_offered(entry["name"], fix)]
-            if offered:
-                holes[f"{entry['name']} {entry['version']}: {hole['id']}"] = offered
+            releases = offered(entry["name"])
+            if releases is None:
+                unknown.add(entry["name"])
+            elif fixes := [fix for fix in hole["fix_versions"] if Version(fix) in releases]:
+                holes[f"{entry['name']} {entry['version']}: {hole['id']}"] = fixes
     assert not holes
+    if unknown:
+        pytest.skip(f"there are holes in {unknown}, and the registry tells no releases of them")
 
 
-def is_offered(name: str, number: str) -> bool:
-    """Whether the registry that pip uses has this release."""
+def offered(name: str) -> list[Version] | None:
+    """The releases that the registry has which pip uses; None if it does not tell."""
     command = [sys.executable, "-m", "pip", "index", "versions", name]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    listed = re.search(r"Available versions: (.*)", told.stdout)
-    if not listed:
-        pytest.skip(f"the registry tells no releases of {name}: {told.stderr[-300:]}")
-    return Version(number) in map(Version, listed[1].split(", "))
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    listed = re.search(r"Available versions: (.*)", told)
+    return [Version(each) for each in listed[1].split(", ")] if listed else None
 
 
 # Spaces.
@@ -120,7 +122,7 @@ def test_spaces_own_installation_changes_nothing_that_is_installed():
         text=True,
         timeout=300,
     )
-    if "No matching distribution" in told.stderr and "(from versions: none)" in told.stderr:
+    if told.returncode and offered("pip") is None:
         pytest.skip(f"the registry cannot be reached: {told.stderr[-300:]}")
     assert told.returncode == 0, told.stderr
     added = {each["metadata"]["name"].lower() for each in json.loads(told.stdout)["install"]}
