@@ -1,7 +1,7 @@
 """An upload is read as soon as it is here: while its sender still asks, the answer is on its way.
 
 Scripts upload a picture, then ask what it shows, then fetch the answer. The process beside this
-one (page/beside.py) is idle meanwhile, and what will be asked is nearly always the same.
+one (page/beside.py) is idle meanwhile, and what will be asked is most often what was asked last.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ MOST = 64  # uploads read ahead that nobody asked about yet; beyond, the oldest 
 AT_ONCE = 8  # being read ahead; beyond, an upload waits until somebody asks
 TOGETHER = 4  # files in one upload, at most, for any to be read ahead
 SMALL = 32 * 1024  # bytes of an upload that is read while Gradio still writes it to its file
-KIND = "auto"
+Wish = tuple[str, str]  # the kind to read a picture as, and the network that is to answer
 Uploaded = tuple[list[str], list[str], list[str]]  # the files, and those yet to be copied, to where
 
 
@@ -36,33 +36,35 @@ class Ahead:
     """What was read ahead, and how /predict is answered with it."""
 
     def __init__(self, beside: Beside, network: str) -> None:
-        self.beside, self.network = beside, network
+        self.beside = beside
+        self.wish: Wish = ("auto", network)  # of whom asked last
         # by path, which Gradio makes from the content: twice the same is there twice
-        self.begun: OrderedDict[str, deque[Future[bytes]]] = OrderedDict()
+        self.begun: OrderedDict[str, deque[tuple[Wish, Future[bytes]]]] = OrderedDict()
         self.count = 0
         self.reading = 0
         self.lock = Lock()
 
     def begin(self, path: str) -> None:
-        """Have the upload at path read as most will ask for it, if there is time for that."""
+        """Have the upload at path read as the last caller asked, if there is time for that."""
         path = str(Path(path).resolve())
         told = self.asked(path)
         if told is not None:
             self.keep(path, told)
 
-    def asked(self, picture: str | bytes) -> Future[bytes] | None:
+    def asked(self, picture: str | bytes) -> tuple[Wish, Future[bytes]] | None:
         """What will be told of an upload, a path or its bytes, if there is time for that."""
+        kind, network = wish = self.wish
         if self.reading >= AT_ONCE:
             return None
-        told = self.beside.put_now((self.network, "predict", (picture, KIND)))
+        told = self.beside.put_now((network, "predict", (picture, kind)))
         if told is None:
             return None
         with self.lock:
             self.reading += 1
         told.add_done_callback(self._read)
-        return told
+        return wish, told
 
-    def keep(self, path: str, told: Future[bytes]) -> None:
+    def keep(self, path: str, told: tuple[Wish, Future[bytes]]) -> None:
         """Keep what will be told of the upload at path, which is resolved, until somebody asks."""
         with self.lock:
             while self.count >= MOST:
@@ -80,15 +82,16 @@ class Ahead:
         if not is_upload(image):
             return None
         path = str(Path(image["path"]).resolve())
+        self.wish = wish = (kind, network)
         with self.lock:
             line = self.begun.get(path)
             if not line:
                 return None
-            told = line.popleft()
+            asked, told = line.popleft()
             self.count -= 1
             if not line:
                 del self.begun[path]
-        return told if (kind, network) == (KIND, self.network) else None
+        return told if asked == wish else None
 
     async def predict(self, image: Any, kind: str, network: str) -> dict[str, float]:
         """What the network of this name says of a caller's picture; see payloads.from_api."""

@@ -93,6 +93,9 @@ def test_who_asks_otherwise_is_told_otherwise(beside, uploads, kind, network):
     assert told(reading, image, kind, network) == {"Bag": 2}
     assert beside.questions[-1] == (network, "predict", (image["path"], kind))
     assert reading.count == 0
+    reading.begin(image["path"])  # and the next upload is read as that one was
+    assert beside.questions[-1] == (network, "predict", (image["path"], kind))
+    assert told(reading, image, kind, network) == {"Bag": 3}
 
 
 def test_data_urls_are_read_here_and_refusals_are_ours(beside, uploads):
