@@ -22,7 +22,7 @@ from page import serving
 from page.ahead import Ahead, confidences
 from page.beside import ReaderError
 from page.elsewhere import Elsewhere
-from page.fetching import FetchError, begin_call, bound
+from page.fetching import FetchError, addresses, begin_call, bound
 from page.more import Panels
 from page.payloads import MAX_FILE_BYTES, forget, from_api, told
 from page.why import explained, index_of
@@ -274,11 +274,3 @@ def why(error: Exception) -> tuple[str, bool]:
         failed = "The server failed while it read this picture. Try again, or send another one."
         return failed, False
     return "The picture cannot be read here. Send the file itself, or a data URL.", False
-
-
-def addresses(value: Any) -> int:
-    """How many addresses of the web Gradio would fetch for value, at most."""
-    if isinstance(value, dict):
-        named = any(str(value.get(k)).startswith(("http://", "https://")) for k in ("path", "url"))
-        return named + sum(map(addresses, value.values()))
-    return sum(map(addresses, value)) if isinstance(value, list) else 0

@@ -18,8 +18,13 @@ MAX_SECONDS = 10  # from the look for the host's address to the last byte, with 
 MAX_CALL_SECONDS = 30  # for all addresses of one call, which Gradio fetches one after the other
 # What Python counts as global and may be inside: addresses with one of IPv4 in them, and some
 # that clouds use for themselves
-INSIDE = ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "192.0.0.0/24")
-INSIDE_NETWORKS = tuple(map(ip_network, (*INSIDE, "168.63.129.16/32")))
+INSIDE = [
+    ip_network(text)
+    for text in (
+        *("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"),
+        *("192.0.0.0/24", "168.63.129.16/32"),
+    )
+]
 deadline: ContextVar[float] = ContextVar("deadline", default=inf)  # of this call, by the loop
 
 
@@ -66,11 +71,19 @@ def is_public(address: str) -> bool:
         ip = ip_address(address)
     except ValueError:
         return False
-    if any(ip in network for network in INSIDE_NETWORKS):
+    if any(ip in network for network in INSIDE):
         return False
     if isinstance(ip, IPv6Address) and (ip.ipv4_mapped or ip.is_site_local):
         return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+
+
+def addresses(value: Any) -> int:
+    """How many addresses of the web Gradio would fetch for value, at most."""
+    if isinstance(value, dict):
+        named = any(str(value.get(k)).startswith(("http://", "https://")) for k in ("path", "url"))
+        return named + sum(map(addresses, value.values()))
+    return sum(map(addresses, value)) if isinstance(value, list) else 0
 
 
 def begin_call() -> None:

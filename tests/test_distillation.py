@@ -133,3 +133,43 @@ def test_an_interrupted_student_goes_on_with_the_same_views(pictures, tmp_path, 
     again = train("mlp", pictures, pictures, out=tmp_path / "two.safetensors", **common)
     one, two = (checkpoint.load(path, "cpu")[0].state_dict() for path in (whole, again))
     assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_labels_and_teacher_have_a_say_by_the_picture():
+    """Three pictures by their labels and two by the teacher: a fifth of the loss each."""
+    x, seen = torch.rand(3, 1, 28, 28), torch.rand(2, 1, 28, 28)
+    accept, logits = torch.eye(10)[:3].bool(), torch.randn(2, 10)
+
+    def network(x):
+        return x.flatten(1)[:, :10]
+
+    labels, teacher = training.loss_of(network(x), accept, 0.1), taught(network(seen), logits)
+    both = training._both(x, accept, 0.1, seen, logits)(network)
+    torch.testing.assert_close(both, (3 * labels + 2 * teacher) / 5)
+    torch.testing.assert_close(
+        training._both(x, accept, 0.1, seen[:0], logits[:0])(network), labels
+    )
+    torch.testing.assert_close(
+        training._both(x[:0], accept[:0], 0.1, seen, logits)(network), teacher
+    )
+
+
+def test_of_what_is_learnt_by_labels_the_teacher_is_not_asked(pictures, tmp_path, monkeypatch):
+    asked = []
+
+    def views(pixels, *options):
+        asked.append(pixels)
+        return views_of(pixels, *options)
+
+    monkeypatch.setattr(training, "views_of", views)
+    extra = Pictures(pictures.pixels[:40] // 2, pictures.accept[:40])
+    train(
+        *("mlp", pictures, pictures),
+        extra=extra,
+        recipe=Recipe(epochs=1, batch=20, teachers=("cnn",), clean_by_labels=True),
+        teacher=Brightest(),
+        out=tmp_path / "a.safetensors",
+        device="cpu",
+        progress=False,
+    )
+    assert torch.equal(asked[0], extra.pixels)

@@ -261,5 +261,12 @@ def test_a_finder_learns_from_one_other_finder(options, real_folder, monkeypatch
         make("finder", real=real_folder, teachers=["finder", "finder"], **options)
 
 
+@pytest.mark.parametrize("network", ["finder", "cnn", "mlp"])
+def test_labels_beside_teachers_want_teachers_and_other_pictures(options, network):
+    """mlp's recipe has a teacher, but here are no pictures for it."""
+    with pytest.raises(DataError, match="with teachers and --real"):
+        make(network, clean_by_labels=True, **options)
+
+
 def test_there_is_a_recipe_for_each_architecture():
     assert set(recipes.RECIPES) == set(checkpoint.ARCHITECTURES)
