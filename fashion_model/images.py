@@ -6,6 +6,7 @@ the garment, longest edge to 28, centre, negate, 8-bit grey), and adds what that
 granted: where the garment is, and which of its tones are dark.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from fashion_model.errors import InputError
 from fashion_model.photos import Box, Find
 
 KINDS = ("auto", "drawing", "photo")
+LINES = 4.0  # logits of networks.LineTeller above which a 28x28 picture is a drawing
 CONTRAST = 96  # of 255, between paper and ink that need no second look
 TWO_TONES = 0.93  # share of the pixels that are paper or full ink, the rest being soft edges
 
@@ -43,12 +45,14 @@ def prepare(
     find: Find,
     kind: str = "auto",
     point: tuple[float, float] | None = None,
+    tell_lines: Callable[[torch.Tensor], float] | None = None,
 ) -> Prepared:
     """What a network reads of picture, an upright RGB or L image.
 
     find is networks.Finder, or does the same. kind "auto" decides from the picture. point, (x, y)
-    in shares of width and height, says where the garment of a photo is. Raises InputError if
-    there is nothing in the picture.
+    in shares of width and height, says where the garment of a photo is. tell_lines gives the logit
+    of networks.LineTeller: kind "auto" asks for it where the pixels may be Fashion-MNIST's own;
+    None: then they are. Raises InputError if there is nothing in the picture.
     """
     if kind not in KINDS:
         raise InputError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
@@ -57,7 +61,9 @@ def prepare(
         original = as_dataset(array)
         if original is not None:
             pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
-            return Prepared(pixels, "dataset", photos.WHOLE)
+            if tell_lines is None or tell_lines(pixels) <= LINES:
+                return Prepared(pixels, "dataset", photos.WHOLE)
+            kind = "drawing"
     if max(np.ptp(np.array(picture.getextrema()).reshape(-1, 2), 1)) < 255 * drawings.FAINTEST:
         raise InputError(
             "This picture is blank: it has the same colour everywhere. Draw a garment, or choose "

@@ -1,5 +1,6 @@
 """A picture in, a label -> confidence dictionary out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +44,17 @@ class Answer:
 class Classifier:
     """A network that was loaded once, with the preprocessing and the calibration around it."""
 
-    def __init__(self, network: nn.Module, card: dict[str, Any], finder: nn.Module) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        card: dict[str, Any],
+        finder: nn.Module,
+        lines: nn.Module | None = None,
+    ) -> None:
         self.network = network
         self.card = card
         self.finder = finder
+        self.lines = lines
         self.device = next(network.parameters()).device
 
     def predict(self, image: Source, kind: str = "auto") -> dict[str, float]:
@@ -94,7 +102,7 @@ class Classifier:
     ) -> tuple[Image.Image, Prepared]:
         """The decoded picture and what the network reads of it."""
         picture = decode(image, longest=LONGEST)
-        return picture, prepare(picture, self._find, kind, point)
+        return picture, prepare(picture, self._find, kind, point, self._tell_lines)
 
     @torch.inference_mode()
     def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
@@ -114,6 +122,13 @@ class Classifier:
         mask, drawing = self.finder(pictures.to(self.device))
         return mask.float().cpu(), drawing.float().cpu()
 
+    def _tell_lines(self, pixels: torch.Tensor) -> float:
+        if self.lines is None:
+            return -math.inf
+        with torch.inference_mode():
+            logit: float = self.lines(pixels.to(self.device)).item()
+        return logit
+
     def _known(self, confidences: dict[str, float], kind: str) -> bool:
         least: float = self.card.get("unsure_below", {}).get(kind, 0.0)
         return next(iter(confidences.values())) >= least
@@ -131,9 +146,14 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
             f"Choose one of {', '.join(sorted(NETWORKS))}."
         )
     finder, _ = checkpoint.load("finder", device)
-    for each in (network, finder):  # on one core, 2.4 ms a pass instead of 3.1, and 3.2 of 5.0
+    lines, _ = checkpoint.load("lines", device)
+    for each in (
+        network,
+        finder,
+        lines,
+    ):  # on one core, 2.4 ms a pass instead of 3.1, and 3.2 of 5.0
         each.to(memory_format=torch.channels_last)
-    return Classifier(network, card, finder)
+    return Classifier(network, card, finder, lines)
 
 
 def _sorted(probabilities: torch.Tensor) -> dict[str, float]:

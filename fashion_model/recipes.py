@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from fashion_model import checkpoint, corpus, data, finding
+from fashion_model import bitmaps, checkpoint, corpus, data, finding
 from fashion_model.corpus import extra_pictures
 from fashion_model.data import Labelled
 from fashion_model.distillation import Ensemble
@@ -29,6 +29,7 @@ CNN = Recipe(
 )
 RECIPES = {
     "finder": finding.RECIPE,
+    "lines": bitmaps.RECIPE,
     "mlp": Recipe(epochs=200, teachers=("cnn",), bfloat16=True),
     "cnn": CNN,
     "plain": replace(CNN, epochs=26),
@@ -78,7 +79,7 @@ def make(
         recipe = replace(recipe, teachers=tuple(map(str, teachers)))
     elif real is None:
         recipe = replace(recipe, teachers=())  # they have seen more
-    if clean_by_labels and (network == "finder" or not recipe.teachers or real is None):
+    if clean_by_labels and (network in ("finder", "lines") or not recipe.teachers or real is None):
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
@@ -105,6 +106,12 @@ def make(
             common["teacher"] = first
             card["teachers"] = [{"architecture": "finder", "digest": checkpoint.digest(first)}]
         return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
+    if network == "lines":
+        if start is not None or teachers:
+            raise DataError("what tells lines only trains from the beginning, by labels.")
+        if not any(item.kind == "drawing" for item in learn):
+            raise DataError("lines are learnt from real drawings: name their folder with --real.")
+        return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
     extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
     if recipe.teachers:  # none of which may have seen what is held out
         loaded = [checkpoint.load(name, "cpu") for name in recipe.teachers]

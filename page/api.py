@@ -1,9 +1,7 @@
 """The endpoints that scripts and MCP clients call, with what the API page tells of them."""
 
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, get_args
@@ -11,23 +9,21 @@ from typing import Any, Literal, get_args
 import gradio as gr
 from anyio import to_thread
 from gradio.data_classes import FileData
-from gradio.exceptions import InvalidPathError
 from gradio.mcp import GradioMCPServer
 from gradio.utils import get_function_description
 from gradio_client import handle_file
 
-from fashion_model import DEFAULT, Classifier, DataError, InputError, comparison
+from fashion_model import DEFAULT, Classifier, InputError, comparison
 from fashion_model.images import Prepared
 from page import serving
 from page.ahead import Ahead, confidences
-from page.beside import ReaderError
 from page.elsewhere import Elsewhere
-from page.fetching import FetchError, addresses, begin_call, bound
+from page.fetching import bound
 from page.more import Panels
-from page.payloads import MAX_FILE_BYTES, forget, from_api, told
+from page.payloads import from_api
+from page.refusals import MAX_PICTURES, explaining, refusing
 from page.why import explained, index_of
 
-MAX_PICTURES = 64  # in one call of /predict_many
 # Calls of /predict: they go through the network together, or to replicas
 PREDICTED_AT_ONCE = max(8, 2 * serving.REPLICAS)
 MOST_SIMILAR = 50
@@ -42,7 +38,6 @@ TEE = (
     "ZvHmeSwAAAAASUVORK5CYII="
 )
 EXAMPLES = {"image": {"url": TEE}, "images": [{"url": TEE}]}
-log = logging.getLogger("uvicorn.error")
 
 Kind = Literal["auto", "drawing", "photo"]
 KINDS = get_args(Kind)
@@ -180,19 +175,6 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
     return [predict, predict_many, explain, similar, compare, describe]
 
 
-@contextmanager
-def refusing(image: Any = None, name: str = "") -> Iterator[None]:
-    """Inside, our errors become what the caller is told, and image, if uploaded, is deleted."""
-    try:
-        yield
-    except (InputError, DataError) as error:
-        if isinstance(error, InputError):
-            forget(image)
-        raise gr.Error(
-            name + (str(error) if name else told(error)), print_exception=False
-        ) from None
-
-
 def publish(demo: gr.Blocks, panels: Panels, ahead: Ahead | None = None) -> None:
     """Set up the endpoints, inside the Blocks, and the errors that their callers get.
 
@@ -227,50 +209,3 @@ def from_mcp(_server: Any, arguments: dict[str, Any], _positions: Any) -> dict[s
         return value if value is None or isinstance(value, str | int | float) else None
 
     return {name: plain(value) for name, value in arguments.items()}
-
-
-def explaining(process: Callable[..., Any]) -> Callable[..., Any]:
-    """process_api, whose failures outside our own functions are told to scripts in a sentence.
-
-    Gradio tells either nothing of them or all, with paths of the server.
-    """
-
-    async def process_api(block_fn: Any, inputs: list[Any], **options: Any) -> Any:
-        scripts = not isinstance(block_fn, int) and block_fn.api_visibility != "private"
-        if not isinstance(block_fn, int) and len(inputs) != len(block_fn.inputs):
-            names = ", ".join(str(component.label).lower() for component in block_fn.inputs)
-            text = f"/{block_fn.api_name} takes {len(block_fn.inputs)} values: {names}."
-            raise gr.Error(text, print_exception=False)
-        try:
-            if addresses(inputs) > MAX_PICTURES:
-                text = f"Name {MAX_PICTURES} addresses at most."
-                raise gr.Error(text, print_exception=False)
-            begin_call()
-            return await process(block_fn=block_fn, inputs=inputs, **options)
-        except gr.Error:
-            raise
-        except Exception as error:
-            if not scripts:
-                raise  # the page tells itself what is wrong
-            text, expected = why(error)
-            kind = type(error).__name__
-            log.warning("/%s failed: %s", block_fn.api_name, kind, exc_info=not expected)
-            raise gr.Error(text, print_exception=False) from None
-
-    return process_api
-
-
-def why(error: Exception) -> tuple[str, bool]:
-    """What a script is told, and whether such a thing is to be expected."""
-    if isinstance(error, FetchError):
-        most = MAX_FILE_BYTES >> 20
-        return (
-            f"The picture cannot be fetched. The address must be public, answer at once, and hold "
-            f"{most} MB at most: check it, or send the file itself."
-        ), True
-    if isinstance(error, InvalidPathError):
-        return "Only uploaded pictures are read: send the file itself.", True
-    if isinstance(error, ReaderError):
-        failed = "The server failed while it read this picture. Try again, or send another one."
-        return failed, False
-    return "The picture cannot be read here. Send the file itself, or a data URL.", False

@@ -6,12 +6,9 @@ what it had not answered is asked again, one question at a time.
 """
 
 import contextlib
-import gc
-import logging
 import os
 import pickle
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -25,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from page.elsewhere import Question, Reader, Told
+    from page.elsewhere import Question, Told
 
 TRIES = 2  # it may die under a question, once
 TOGETHER = 16  # questions that it answers at the same time, at most
@@ -174,7 +171,7 @@ class Beside:
         with there, contextlib.ExitStack() as undo:
             undo.callback(here.close)
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "page.beside", str(there.fileno()), *cores],
+                [sys.executable, "-m", "page.reading", str(there.fileno()), *cores],
                 cwd=Path(__file__).resolve().parent.parent,  # where it finds these modules
                 pass_fds=[there.fileno()],
             )
@@ -241,42 +238,3 @@ def unpickled(told: bytes) -> "Told":
     """What Beside.put promised."""
     result: Told = pickle.loads(told)
     return result
-
-
-def main(handle: int, *cores: int) -> None:
-    """The process itself; it ends when the other end of the socket is closed."""
-    if cores:  # those of a page that has settled are one
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, cores)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # meant for the app, which has yet to finish
-    from page.elsewhere import Reader
-
-    connection = Connection(handle)
-    with contextlib.suppress(EOFError, ConnectionError):
-        reader = Reader(connection.recv())
-        if cores:
-            keep_to(cores[-1])
-        gc.freeze()  # what is loaded stays: looking through it would hold up an answer
-        while True:
-            asked = [connection.recv()]
-            while len(asked) < TOGETHER and connection.poll():
-                asked.append(connection.recv())
-            told = all_told(reader, [question for _, question in asked])
-            for (number, _), (each, failure) in zip(asked, told, strict=True):
-                connection.send((number, each, failure))
-
-
-def all_told(reader: "Reader", questions: "Sequence[Question]") -> list[tuple[bytes, str]]:
-    """What reader tells of all, pickled, or of each on its own if one fails; of that, why."""
-    try:
-        return [(pickle.dumps(told), "") for told in reader.all(questions)]
-    except Exception as error:
-        if len(questions) > 1:
-            return [told for each in questions for told in all_told(reader, [each])]
-        logging.getLogger(__name__).exception("failed")
-        return [(b"", repr(error))]
-
-
-if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageOps
 from fashion_model import drawings, photos
 from fashion_model.decoding import decode
 from fashion_model.errors import InputError
-from fashion_model.images import as_dataset, prepare
+from fashion_model.images import LINES, as_dataset, prepare
 
 
 def finder(drawing: float = 0.0, threshold: float = 0.5):
@@ -91,6 +91,25 @@ def test_what_only_resembles_the_data_set_is_not_taken_for_it(sheet):
     large = np.kron(image, np.ones((4, 4), np.uint8))
     large[50, 50] ^= 1
     assert as_dataset(large) is None
+
+
+@pytest.mark.parametrize(("logit", "kind"), [(LINES, "dataset"), (LINES + 0.1, "drawing")])
+def test_what_is_told_to_be_lines_is_read_as_a_drawing(sheet, logit, kind):
+    asked = []
+
+    def tell_lines(pixels: torch.Tensor) -> float:
+        asked.append(pixels)
+        return logit
+
+    picture = sheet[0][0]
+    prepared = prepare(picture, no_finder, tell_lines=tell_lines)
+    assert prepared.kind == kind
+    assert torch.equal((asked[0][0, 0] * 255).round().byte(), torch.from_numpy(np.array(picture)))
+    if kind == "drawing":
+        assert torch.equal(prepared.pixels, prepare(picture, no_finder, "drawing").pixels)
+    prepare(picture, no_finder, "drawing", tell_lines=tell_lines)
+    prepare(ImageOps.invert(picture), finder(), tell_lines=tell_lines)
+    assert len(asked) == 1  # only about what may be an image of Fashion-MNIST
 
 
 def test_kind_can_overrule_it(sheet):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fashion_model import checkpoint, corpus, data, finding, predictor, recipes, training
+from fashion_model import bitmaps, checkpoint, corpus, data, finding, predictor, recipes, training
 from fashion_model.errors import CheckpointError, DataError, InputError
 from fashion_model.recipes import make
 from fashion_model.training import Pictures
@@ -261,7 +261,32 @@ def test_a_finder_learns_from_one_other_finder(options, real_folder, monkeypatch
         make("finder", real=real_folder, teachers=["finder", "finder"], **options)
 
 
-@pytest.mark.parametrize("network", ["finder", "cnn", "mlp"])
+def test_lines_are_learnt_from_the_drawings_that_are_not_held_out(
+    options, real_folder, monkeypatch
+):
+    given = {}
+
+    def train_lines(labelled, images, held_out, validation, **more):
+        given.update(more, names=[{i.path.name for i in part} for part in (labelled, held_out)])
+        given["counts"] = len(images), len(validation)
+        return options["out"]
+
+    monkeypatch.setattr(bitmaps, "train_lines", train_lines)
+    assert make("lines", real=real_folder, **options) == options["out"]
+    ann, leo = given["names"]
+    assert {"shoe-ann.png", "cat-ann.png"} <= ann
+    assert {"shoe-leo.png", "cat-leo.png"} <= leo
+    assert given["counts"] == (40, 40)
+    assert given["card"]["held_out"] == {"fashion-mnist": 40, "senders": "fold 3 of 5"}
+    with pytest.raises(DataError, match="--real"):
+        make("lines", **options)
+    with pytest.raises(DataError, match="from the beginning"):
+        make("lines", real=real_folder, teachers=["mlp"], **options)
+    with pytest.raises(DataError, match="from the beginning"):
+        make("lines", real=real_folder, start="lines", **options)
+
+
+@pytest.mark.parametrize("network", ["finder", "lines", "cnn", "mlp"])
 def test_labels_beside_teachers_want_teachers_and_other_pictures(options, network):
     """mlp's recipe has a teacher, but here are no pictures for it."""
     with pytest.raises(DataError, match="with teachers and --real"):
