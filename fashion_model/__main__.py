@@ -115,7 +115,7 @@ def evaluate(options: argparse.Namespace) -> int:
         if options.sheet:
             contact_sheet.draw_sheet(classifier, outcomes, options.sheet, options.most)
     if options.save:
-        results.keep(options.network, classifier.network, about)
+        results.keep(options.network, classifier.networks, about)
     print(json.dumps(about) if options.json else text)
     return 0
 
@@ -150,7 +150,8 @@ def layers(options: argparse.Namespace) -> int:
     source = sys.stdin.buffer.read(MAX_BYTES + 1) if options.file == "-" else options.file
     _, prepared = classifier.prepare(source, options.kind)
     temperature = classifier.temperature(prepared)
-    steps = explain.layers(classifier.network, prepared.pixels, temperature)
+    network = classifier.of(prepared.kind).network
+    steps = explain.layers(network, prepared.pixels, temperature)
     if options.json:
         told = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]
         about = {"file": options.file, "kind": prepared.kind, "temperature": temperature}

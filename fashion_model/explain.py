@@ -2,8 +2,9 @@
 
 classifier = fashion_model.load()
 picture, prepared = classifier.prepare("shirt.png")
-steps = explain.layers(classifier.network, prepared.pixels)
-marks = explain.saliency(classifier.network, prepared.pixels, label=6)
+network = classifier.of(prepared.kind).network
+steps = explain.layers(network, prepared.pixels)
+marks = explain.saliency(network, prepared.pixels, label=6)
 explain.over(picture, prepared.box, marks).show()
 """
 

@@ -19,7 +19,7 @@ from fashion_model.errors import InputError
 from fashion_model.photos import Box, Find
 
 KINDS = ("auto", "drawing", "photo")
-LINES = 4.0  # logits of networks.LineTeller above which a 28x28 picture is a drawing
+LINES = 6.0  # logits of networks.LineTeller above which a 28x28 picture is a drawing
 CONTRAST = 96  # of 255, between paper and ink that need no second look
 TWO_TONES = 0.93  # share of the pixels that are paper or full ink, the rest being soft edges
 

@@ -14,10 +14,12 @@ FEWEST = 5  # pictures that a label needs for it
 def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
     """The card of classifier's checkpoint, its modules, and found, what results.load says.
 
-    parameters: all of them; layers: of each module that computes. dataset: Fashion-MNIST's test
-    images, None if not evaluated: accuracy, ece, classes, confusion[truth][answer], bins, and
-    confused, the pairs most often taken for each other. people: pictures by people, None if not
-    evaluated: sources, and hardest, the labels that are least often right.
+    people_card: that of the network for pictures by people, None where one network reads all.
+    parameters: all of them, of one network; layers: of each module that computes. dataset:
+    Fashion-MNIST's test images, None if not evaluated: accuracy, ece, classes,
+    confusion[truth][answer], bins, and confused, the pairs most often taken for each other.
+    people: pictures by people, None if not evaluated: sources, and hardest, the labels that are
+    least often right.
     """
     network = classifier.network
     layers = [
@@ -31,6 +33,7 @@ def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
         people = {**people, "hardest": _hardest(people["labels"])}
     return {
         "card": classifier.card,
+        "people_card": None if classifier.people is None else classifier.people.card,
         "print": str(network),
         "parameters": _count(network),
         "layers": layers,

@@ -50,12 +50,26 @@ class Classifier:
         card: dict[str, Any],
         finder: nn.Module,
         lines: nn.Module | None = None,
+        people: "Classifier | None" = None,
     ) -> None:
+        """network and card: see checkpoint.load. finder and lines: networks.Finder and LineTeller.
+        people: reads what people draw and photograph; network then reads Fashion-MNIST alone.
+        """
         self.network = network
         self.card = card
         self.finder = finder
         self.lines = lines
+        self.people = people
         self.device = next(network.parameters()).device
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """Those that answer: network, and that of people where there is one."""
+        return [self.network, *([] if self.people is None else self.people.networks)]
+
+    def of(self, kind: str) -> "Classifier":
+        """Who reads pictures of this kind: self, or people."""
+        return self if kind == "dataset" or self.people is None else self.people
 
     def predict(self, image: Source, kind: str = "auto") -> dict[str, float]:
         """All ten labels with their confidences, most confident first, summing to 1.
@@ -107,16 +121,23 @@ class Classifier:
     @torch.inference_mode()
     def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
         """Calibrated confidences float32 (N, 10) on the CPU, in the order of CLASSES."""
-        pixels = torch.cat([p.pixels for p in prepared]).to(self.device)
-        logits: torch.Tensor = self.network(pixels).float().cpu()
-        divisors = calibration.temperatures(self.card, [p.kind for p in prepared], logits)
-        return F.softmax(logits / divisors[:, None], dim=1).float()
+        found = torch.empty(len(prepared), len(CLASSES))
+        for who in (self, self.people):
+            own = [i for i, each in enumerate(prepared) if self.of(each.kind) is who]
+            if who is None or not own:
+                continue
+            pixels = torch.cat([prepared[i].pixels for i in own]).to(self.device)
+            logits: torch.Tensor = who.network(pixels).float().cpu()
+            divisors = calibration.temperatures(who.card, [prepared[i].kind for i in own], logits)
+            found[own] = F.softmax(logits / divisors[:, None], dim=1).float()
+        return found
 
     @torch.inference_mode()
     def temperature(self, prepared: Prepared) -> float:
         """What the logits of this picture are divided by before Softmax."""
-        logits: torch.Tensor = self.network(prepared.pixels.to(self.device)).float().cpu()
-        return calibration.temperatures(self.card, [prepared.kind], logits).item()
+        who = self.of(prepared.kind)
+        logits: torch.Tensor = who.network(prepared.pixels.to(self.device)).float().cpu()
+        return calibration.temperatures(who.card, [prepared.kind], logits).item()
 
     def _find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mask, drawing = self.finder(pictures.to(self.device))
@@ -130,30 +151,44 @@ class Classifier:
         return logit
 
     def _known(self, confidences: dict[str, float], kind: str) -> bool:
-        least: float = self.card.get("unsure_below", {}).get(kind, 0.0)
+        least: float = self.of(kind).card.get("unsure_below", {}).get(kind, 0.0)
         return next(iter(confidences.values())) >= least
 
 
 def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -> Classifier:
     """A Classifier from checkpoints/NAME.safetensors or a path, on device (None: detected).
 
-    Raises CheckpointError if the file is missing, truncated, foreign or mismatched.
+    Where its card names another network for what people draw and photograph, that reads those.
+    Raises CheckpointError if a file is missing, truncated, foreign or mismatched.
     """
-    network, card = checkpoint.load(name, device)
-    if card["architecture"] not in NETWORKS:
-        raise CheckpointError(
-            f"{checkpoint.resolve(name)} holds a {card['architecture']!r}, which names no classes. "
-            f"Choose one of {', '.join(sorted(NETWORKS))}."
-        )
+    path = checkpoint.resolve(name)
+    network, card = _named(path, device)
     finder, _ = checkpoint.load("finder", device)
     lines, _ = checkpoint.load("lines", device)
-    for each in (
-        network,
-        finder,
-        lines,
-    ):  # on one core, 2.4 ms a pass instead of 3.1, and 3.2 of 5.0
-        each.to(memory_format=torch.channels_last)
-    return Classifier(network, card, finder, lines)
+    people = None
+    if "people" in card:
+        beside = path.with_name(f"{card['people']}.safetensors")
+        if not beside.is_file():  # path may be a copy, elsewhere
+            beside = checkpoint.resolve(card["people"])
+        other, told = _named(beside, device)
+        if told["architecture"] != card["architecture"]:
+            raise CheckpointError(f"{beside} is a {told['architecture']}, other than {path}.")
+        people = Classifier(other, told, finder, lines)
+    made = Classifier(network, card, finder, lines, people)
+    for each in (*made.networks, finder, lines):
+        each.to(memory_format=torch.channels_last)  # on one core, 2.4 ms a pass instead of 3.1
+    return made
+
+
+def _named(path: Path, device: torch.device | str | None) -> tuple[nn.Module, dict[str, Any]]:
+    """checkpoint.load of a network that names classes."""
+    network, card = checkpoint.load(path, device)
+    if card["architecture"] not in NETWORKS:
+        raise CheckpointError(
+            f"{path} holds a {card['architecture']!r}, which names no classes. "
+            f"Choose one of {', '.join(sorted(NETWORKS))}."
+        )
+    return network, card
 
 
 def _sorted(probabilities: torch.Tensor) -> dict[str, float]:

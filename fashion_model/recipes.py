@@ -67,18 +67,19 @@ def make(
     """Train a network of RECIPES and write its checkpoint; the path of that.
 
     root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
-    and drawings; without one, mlp and cnn train on Fashion-MNIST alone. start: a checkpoint of
-    this network to train on, which goes at half the learning rate. teachers: checkpoints to learn
-    from in place of the recipe's; clean_by_labels: but Fashion-MNIST's images by their labels. An
-    interrupted run goes on where it stopped.
+    and drawings; without one, mlp and cnn train on Fashion-MNIST alone, and with one they make
+    the checkpoint NETWORK-people, which reads what people draw and photograph. start: a checkpoint
+    of this network to train on, which goes at half the learning rate. teachers: checkpoints to
+    learn from in place of the recipe's; clean_by_labels: but Fashion-MNIST's images by their
+    labels. An interrupted run goes on where it stopped.
     """
     recipe = RECIPES[network] if epochs is None else replace(RECIPES[network], epochs=epochs)
     if start is not None:
         recipe = replace(recipe, learning_rate=recipe.learning_rate / 2, muon=recipe.muon / 2)
     if teachers:
         recipe = replace(recipe, teachers=tuple(map(str, teachers)))
-    elif real is None:
-        recipe = replace(recipe, teachers=())  # they have seen more
+    elif real is not None:
+        recipe = replace(recipe, teachers=tuple(map(_for_people, recipe.teachers)))
     if clean_by_labels and (network in ("finder", "lines") or not recipe.teachers or real is None):
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
@@ -88,6 +89,11 @@ def make(
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
     card: dict[str, Any] = {"data": origins, "held_out": {"fashion-mnist": data.VALIDATION}}
+    if network in NETWORKS and out is None:
+        if real is None:
+            card["people"] = _for_people(network)
+        else:
+            out = checkpoint.resolve(_for_people(network))
     if real is not None:
         card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
     common = {"recipe": recipe, "seed": seed, "out": out, "device": device, "progress": progress}
@@ -112,10 +118,14 @@ def make(
         if not any(item.kind == "drawing" for item in learn):
             raise DataError("lines are learnt from real drawings: name their folder with --real.")
         return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
+    if start is not None:
+        card = _with_those_of(card, checkpoint.load(start, "cpu")[1])
     extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
     if recipe.teachers:  # none of which may have seen what is held out
         loaded = [checkpoint.load(name, "cpu") for name in recipe.teachers]
         teacher = Ensemble([each for each, _ in loaded])
+        for _, told in loaded:
+            card = _with_those_of(card, told)
         card["teachers"] = [
             {key: told.get(key) for key in ("architecture", "accuracy")}
             | {"digest": checkpoint.digest(each)}
@@ -144,6 +154,18 @@ def make(
         card=card,
         **common,  # type: ignore[arg-type]
     )
+
+
+def _for_people(network: str) -> str:
+    """The name of the checkpoint that reads what people draw and photograph."""
+    return f"{network}-people"
+
+
+def _with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """card, which also tells of the pictures that an earlier network had learnt from, or not."""
+    more = [each for each in before.get("data", []) if each not in card["data"]]
+    held_out = {**before.get("held_out", {}), **card["held_out"]}
+    return {**card, "data": card["data"] + more, "held_out": held_out}
 
 
 def blend(

@@ -1,6 +1,7 @@
 """What an evaluation found, kept beside the checkpoint that it is about."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,23 @@ def path_of(name: str | Path) -> Path:
     return checkpoint.resolve(name).with_suffix(".results.json")
 
 
-def keep(name: str | Path, network: nn.Module, found: dict[str, Any]) -> Path:
+def keep(name: str | Path, networks: Sequence[nn.Module], found: dict[str, Any]) -> Path:
     """Write found, what 'evaluate --json' prints, beside what the file holds of these weights.
+
+    networks: all that answer, see Classifier.networks.
 
     What is known of pictures one by one, and of labels that are not scored, stays out.
     """
     path = path_of(name)
-    kept = {**load(name, network), **{k: v for k, v in found.items() if k != "network"}}
+    kept = {**load(name, networks), **{k: v for k, v in found.items() if k != "network"}}
     if "images" in kept:
         kept["images"] = {**_summary(kept["images"]), "finder": _finder()}
-    about = {"weights": checkpoint.digest(network), **_rounded(kept)}
+    about = {"weights": _digest(networks), **_rounded(kept)}
     path.write_text(json.dumps(about, sort_keys=True) + "\n", encoding="utf-8")
     return path
 
 
-def load(name: str | Path, network: nn.Module) -> dict[str, Any]:
+def load(name: str | Path, networks: Sequence[nn.Module]) -> dict[str, Any]:
     """What keep has written of these weights; empty where there is nothing, or of others.
 
     "images", what people photograph and draw, is about the committed finder too, and left out
@@ -47,11 +50,15 @@ def load(name: str | Path, network: nn.Module) -> dict[str, Any]:
             f"{path} is damaged. Make it again with 'python -m fashion_model evaluate --save'."
         ) from error
     weights = about.pop("weights", None) if isinstance(about, dict) else None
-    if weights != checkpoint.digest(network):
+    if weights != _digest(networks):
         return {}
     if about.get("images", {}).pop("finder", None) != _finder():
         about.pop("images", None)
     return about
+
+
+def _digest(networks: Sequence[nn.Module]) -> str:
+    return "+".join(map(checkpoint.digest, networks))
 
 
 def _finder() -> str:

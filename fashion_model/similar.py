@@ -1,6 +1,6 @@
 """The training images that a network finds most similar to a picture.
 
-images = SimilarImages(classifier.network)
+images = SimilarImages(classifier.of(prepared.kind).network)
 _, prepared = classifier.prepare("shirt.png")
 for found in images.nearest(prepared.pixels):
     print(found.label, found.distance)

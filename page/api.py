@@ -143,7 +143,7 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
                 raise InputError(f"Ask for 1 to {MOST_SIMILAR} images.")
         with refusing(image):
             prepared = classifier.prepare(from_api(image), kind)[1]
-            found = panels.similar_images[network].nearest(prepared.pixels, count)
+            found = panels.similar_images(classifier, prepared).nearest(prepared.pixels, count)
         return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]
 
     def compare(image: FileData, kind: Kind = "auto") -> list[dict[str, Any]]:
@@ -160,9 +160,10 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
         return [asdict(n) for n in comparison.compare(panels.classifiers, prepared)]
 
     def describe(network: str = DEFAULT) -> dict[str, Any]:
-        """A network's model card: card (what it was trained on, and how), print (its modules),
-        parameters, layers, dataset (Fashion-MNIST's test images: accuracy by class, confusion,
-        calibration), people (drawings and photos by people).
+        """A network's model card: card (what it was trained on, and how; people_card if drawings
+        and photos are read by other weights), print (its modules), parameters, layers, dataset
+        (Fashion-MNIST's test images: accuracy by class, confusion, calibration), people (drawings
+        and photos by people).
 
         Args:
             network: which network, one of those that /compare lists

@@ -1,10 +1,10 @@
 // The model card: all from the checkpoint and from the evaluation's saved results
 function showCard(reply, content) {
-  const { card, dataset, people } = reply;
+  const { card, people_card: forPeople, dataset, people } = reply;
   const block = (name, key, ...children) => make("section", name, null, make("h3", "", say(key)), ...children);
   const note = (text) => make("p", "note", text);
   const parts = [
-    block("data", "card.data", training(card), english(make("ul", "", null, ...(card.data ?? []).map((text) => make("li", "", text))))),
+    block("data", "card.data", training(card), origins(card), ...(forPeople ? [note(say("card.others")), training(forPeople), origins(forPeople)] : [])),
     block("print", "card.print", Object.assign(english(make("pre", "", reply.print)), { tabIndex: 0 })),
     block("layers", "card.layers", note(say("card.layers.note", { count: number(reply.parameters) })), layerTable(reply)),
   ];
@@ -18,6 +18,10 @@ function showCard(reply, content) {
     );
   } else parts.push(note(say("card.unevaluated", { network: card.architecture })));
   content.append(make("div", "card", null, ...parts));
+}
+
+function origins({ data = [] }) {
+  return english(make("ul", "", null, ...data.map((text) => make("li", "", text))));
 }
 
 function training({ before = [], pictures, device, versions, ...last }) {

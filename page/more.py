@@ -24,9 +24,15 @@ class Panels:
     def __init__(self, classifiers: dict[str, Classifier], find: Find) -> None:
         self.classifiers = classifiers
         self.find = find
-        self.similar_images = {
-            name: SimilarImages(each.network) for name, each in classifiers.items()
+        self._similar = {
+            network: SimilarImages(network)
+            for each in classifiers.values()
+            for network in each.networks
         }
+
+    def similar_images(self, classifier: Classifier, prepared: Prepared) -> SimilarImages:
+        """Those of the network that reads prepared."""
+        return self._similar[classifier.of(prepared.kind).network]
 
     def ask_maps(self, question: Any) -> dict[str, Any]:
         """Asked by the page after an answer, which so never waits for this."""
@@ -42,7 +48,7 @@ class Panels:
         def answer() -> dict[str, Any]:
             classifier = asked(self.find, question)
             _, prepared = read(classifier, question)
-            images = self.similar_images[question["network"]]
+            images = self.similar_images(classifier, prepared)
             if not images.ready():
                 return {"pending": True}
             found = [_shown(n) for n in images.nearest(prepared.pixels)]
@@ -67,7 +73,7 @@ class Panels:
 
     def card(self, classifier: Classifier, network: str) -> dict[str, Any]:
         """See model_card.model_card."""
-        return model_card(classifier, results.load(network, classifier.network))
+        return model_card(classifier, results.load(network, classifier.networks))
 
 
 def functions(*methods: Ask) -> list[Ask]:

@@ -49,9 +49,9 @@ def maps(find: Find, question: Any) -> dict[str, Any]:
         times = MAP_PIXELS // max(picture.size)
         size = (picture.width * times, picture.height * times)
         picture = picture.resize(size, Image.Resampling.NEAREST)
-    shown = {}
+    shown, network = {}, classifier.of(prepared.kind).network
     for label, index in zip(labels, indices, strict=True):
-        marks = explain.saliency(classifier.network, prepared.pixels, index)
+        marks = explain.saliency(network, prepared.pixels, index)
         marked = explain.over(picture, prepared.box, marks)
         shown[label] = data_url(marked, format="JPEG", quality=85)
     return {"maps": shown}
@@ -68,8 +68,9 @@ def inside(find: Find, question: Any) -> dict[str, Any]:
     except InputError as error:
         return {"error": told(error)}
     temperature = classifier.temperature(prepared)
-    steps = explain.layers(classifier.network, prepared.pixels, temperature)
-    units = explain.templates(classifier.network, prepared.pixels, UNITS)
+    network = classifier.of(prepared.kind).network
+    steps = explain.layers(network, prepared.pixels, temperature)
+    units = explain.templates(network, prepared.pixels, UNITS)
     return {
         "steps": [
             {
@@ -119,11 +120,12 @@ def explained(classifier: Classifier, image: Source, kind: str, label: str) -> d
     index = index_of(label) if label else None
     _, prepared = classifier.prepare(image, kind)
     temperature = classifier.temperature(prepared)
-    steps = explain.layers(classifier.network, prepared.pixels, temperature)
+    network = classifier.of(prepared.kind).network
+    steps = explain.layers(network, prepared.pixels, temperature)
     softmax = next(step for step in steps if step.terms)
     label = label or softmax.terms[0].label
     index = CLASSES.index(label) if index is None else index
-    marks = explain.saliency(classifier.network, prepared.pixels, index)
+    marks = explain.saliency(network, prepared.pixels, index)
     return {
         "label": label,
         "kind": prepared.kind,

@@ -44,13 +44,13 @@ def found():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_results_are_those_of_the_committed_weights(name):
-    network, card = checkpoint.load(name, "cpu")
-    about = results.load(name, network)
+    classifier = fashion_model.load(name, "cpu")
+    about = results.load(name, classifier.networks)
     assert {"fashion_mnist", "images"} <= about.keys(), (
         f"stale: run python -m fashion_model evaluate --network {name} --save, and so with --images"
     )
     score = about["fashion_mnist"]
-    assert score["accuracy"] == pytest.approx(card["accuracy"]["test"], abs=1e-3)
+    assert score["accuracy"] == pytest.approx(classifier.card["accuracy"]["test"], abs=1e-3)
     assert sum(map(sum, score["confusion"])) == score["count"] == 10_000
     right = sum(score["confusion"][i][i] for i in range(10))
     assert right / 10_000 == pytest.approx(score["accuracy"], abs=1e-5)
@@ -71,32 +71,32 @@ def test_the_digest_is_of_the_weights_alone(network):
 
 def test_results_are_kept_together_and_forgotten_with_the_weights(network, found, tmp_path):
     name = tmp_path / "some.safetensors"
-    assert results.load(name, network) == {}
-    results.keep(name, network, {"network": "some", "fashion_mnist": found["fashion_mnist"]})
-    path = results.keep(name, network, {"images": found["images"], "fold": 3})
+    assert results.load(name, [network]) == {}
+    results.keep(name, [network], {"network": "some", "fashion_mnist": found["fashion_mnist"]})
+    path = results.keep(name, [network], {"images": found["images"], "fold": 3})
     assert path == tmp_path / "some.results.json"
-    about = results.load(name, network)
+    about = results.load(name, [network])
     assert set(about) == {"fashion_mnist", "images", "fold"}
     assert about["fashion_mnist"]["accuracy"] == 0.33333
     assert [label["label"] for label in about["images"]["labels"]][-1] == "Pants"
     assert "secret" not in path.read_text()
     with torch.no_grad():
         network.linear_relu_stack[0].bias[0] += 1
-    assert results.load(name, network) == {}
-    results.keep(name, network, {"fold": 1})
-    assert results.load(name, network) == {"fold": 1}  # nothing of the old weights
+    assert results.load(name, [network]) == {}
+    results.keep(name, [network], {"fold": 1})
+    assert results.load(name, [network]) == {"fold": 1}  # nothing of the old weights
     path.write_text("{")
     with pytest.raises(DataError, match="evaluate --save"):
-        results.load(name, network)
+        results.load(name, [network])
 
 
 def test_what_people_send_is_forgotten_with_the_finder(network, found, tmp_path, monkeypatch):
     name = tmp_path / "some.safetensors"
-    results.keep(name, network, found)
-    results.keep(name, network, {"fold": 3})
-    assert set(results.load(name, network)) == {"fashion_mnist", "images", "fold"}
+    results.keep(name, [network], found)
+    results.keep(name, [network], {"fold": 3})
+    assert set(results.load(name, [network])) == {"fashion_mnist", "images", "fold"}
     monkeypatch.setattr(results, "_finder", lambda: "of another finder")
-    assert set(results.load(name, network)) == {"fashion_mnist", "fold"}
+    assert set(results.load(name, [network])) == {"fashion_mnist", "fold"}
 
 
 def test_the_card_of_made_up_results(network, found):

@@ -186,6 +186,60 @@ def test_load_from_a_path_and_from_nowhere(tmp_path):
         fashion_model.load("finder")
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A checkpoint folder in which "one" says Bag of all, and "two", named in its card, Coat."""
+    folder = tmp_path_factory.mktemp("pair")
+    for name, label, more in (("one", "Bag", {"people": "two"}), ("two", "Coat", {})):
+        network = fashion_model.NeuralNetwork()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.zero_()
+            network.linear_relu_stack[4].bias[CLASSES.index(label)] = 4
+        card = {"architecture": "mlp", "unsure_below": {"drawing": 0.99}, **more}
+        card["temperature"] = {"dataset": 2.0, "drawing": 4.0}
+        fashion_model.checkpoint.save(folder / f"{name}.safetensors", network, card)
+    return folder
+
+
+def test_what_people_draw_is_read_by_the_network_that_the_card_names(pair, sheet):
+    both = fashion_model.load(pair / "one.safetensors", device="cpu")
+    pictures = [sheet[0][0], shirt(), sheet[1][0]]
+    told = both.predict_batch(pictures)
+    assert [next(iter(each)) for each in told] == ["Bag", "Coat", "Bag"]
+    # 4 / 2 for the one and 4 / 4 for the other
+    assert told[0]["Bag"] == pytest.approx(np.exp(2) / (np.exp(2) + 9))
+    assert told[1]["Coat"] == pytest.approx(np.e / (np.e + 9))
+    assert [both.predict(picture) for picture in pictures] == told
+    assert [both.answer(picture).known for picture in pictures] == [True, False, True]
+    dataset, drawing = (both.prepare(picture)[1] for picture in pictures[:2])
+    assert both.of(dataset.kind) is both
+    assert both.networks == [both.network, both.of(drawing.kind).network]
+    assert [both.temperature(dataset), both.temperature(drawing)] == [2, 4]
+    alone = fashion_model.load(pair / "two.safetensors", device="cpu")
+    assert alone.networks == [alone.network]
+    assert {next(iter(each)) for each in alone.predict_batch(pictures)} == {"Coat"}
+
+
+def test_the_other_network_is_found_from_a_copy_and_missed_where_it_is_gone(
+    pair, tmp_path, monkeypatch
+):
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes((pair / "one.safetensors").read_bytes())
+    with pytest.raises(CheckpointError, match=r"no checkpoint .*two\.safetensors"):
+        fashion_model.load(copy, device="cpu")
+    other, card = fashion_model.checkpoint.load(fashion_model.DEFAULT, "cpu")
+    fashion_model.checkpoint.save(tmp_path / "two.safetensors", other, card)
+    with pytest.raises(CheckpointError, match="other than"):
+        fashion_model.load(copy, device="cpu")
+    (tmp_path / "two.safetensors").unlink()
+    monkeypatch.setattr(fashion_model.checkpoint, "FOLDER", pair)
+    for name in ("finder", "lines"):
+        file = f"{name}.safetensors"
+        (pair / file).write_bytes((TOP / "checkpoints" / file).read_bytes())
+    assert next(iter(fashion_model.load(copy, device="cpu").predict(shirt()))) == "Coat"
+
+
 def test_the_package_needs_neither_gradio_nor_training_nor_data():
     code = (
         "import sys, fashion_model; fashion_model.load(device='cpu');"

@@ -92,12 +92,40 @@ def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, m
 
 
 def test_without_real_pictures_there_is_fashion_mnist_alone(options, tmp_path):
-    _, card = checkpoint.load(make("mlp", **options), "cpu")
+    _, card = checkpoint.load(make("cnn", **options), "cpu")
     assert card["data"] == recipes.ORIGINS[:1]
     assert card["held_out"] == {"fashion-mnist": 40}
     assert card["pictures"] == {"clean": 40, "extra": 0}
     assert set(card["temperature"]) == {"dataset"}
+    assert "people" not in card  # which the committed ones alone have beside them
     assert not (tmp_path / "downloads").exists()
+
+
+def test_a_card_tells_what_its_teachers_and_its_start_had_seen(options, real_folder, tmp_path):
+    seen = make("cnn", real=real_folder, **options | {"out": tmp_path / "seen.safetensors"})
+    for more in ({"start": seen}, {"teachers": [seen]}):
+        out = tmp_path / f"{next(iter(more))}.safetensors"
+        _, card = checkpoint.load(make("cnn", **more, **options | {"out": out}), "cpu")
+        assert card["data"] == recipes.ORIGINS + recipes.REAL_ORIGINS
+        assert card["held_out"] == {"fashion-mnist": 40, "senders": "fold 3 of 5"}
+        assert card["pictures"] == {"clean": 40, "extra": 0}
+
+
+def test_where_the_committed_ones_go(options, real_folder, tmp_path, monkeypatch):
+    """NETWORK reads Fashion-MNIST, and names NETWORK-people, which learns from people too."""
+    (teacher, _), more = checkpoint.load("cnn-people", "cpu"), options | {"out": None}
+    finder, lines = ((n, *checkpoint.load(n, "cpu")) for n in ("finder", "lines"))
+    monkeypatch.setattr(checkpoint, "FOLDER", tmp_path / "made")
+    for name, network, card in (finder, lines):
+        checkpoint.save(checkpoint.resolve(name), network, card)
+    for name in ("cnn", "cnn-people"):
+        checkpoint.save(checkpoint.resolve(name), teacher, {"architecture": "cnn"})
+    assert make("mlp", real=real_folder, **more) == tmp_path / "made/mlp-people.safetensors"
+    assert make("mlp", **more) == tmp_path / "made/mlp.safetensors"
+    cards = [checkpoint.load(name, "cpu")[1] for name in ("mlp-people", "mlp")]
+    assert [card["recipe"]["teachers"] for card in cards] == [["cnn-people"], ["cnn"]]
+    assert [card.get("people") for card in cards] == [None, "mlp-people"]
+    assert len(predictor.load("mlp", "cpu").networks) == 2
 
 
 def test_teachers_of_any_architecture_teach_together(options, tmp_path):
