@@ -58,10 +58,10 @@ def train(options: argparse.Namespace) -> int:
 
 def blend(options: argparse.Namespace) -> int:
     """Write a checkpoint between one and another that was trained on from it."""
-    from fashion_model import checkpoint, recipes
+    from fashion_model import checkpoint, finishing
 
     first, second = options.checkpoints
-    path = recipes.blend(
+    path = finishing.blend(
         *(first, second, options.share), root=options.data, real=options.real, out=options.out
     )
     scores = checkpoint.load(path, "cpu")[1]["accuracy"]
@@ -71,9 +71,11 @@ def blend(options: argparse.Namespace) -> int:
 
 def calibrate(options: argparse.Namespace) -> int:
     """Set the confidences of a checkpoint right on held-out pictures, its weights as they are."""
-    from fashion_model import checkpoint, recipes
+    from fashion_model import checkpoint, finishing
 
-    path = recipes.calibrate(options.network, root=options.data, real=options.real, out=options.out)
+    path = finishing.calibrate(
+        options.network, root=options.data, real=options.real, out=options.out
+    )
     card = checkpoint.load(path, "cpu")[1]
     told = ("temperature", "sure_from", "unsure_below")
     print(f"{path}: {json.dumps({key: card[key] for key in told})}")
@@ -204,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("blend", help="a checkpoint between two, the second trained on")
     add.add_argument("checkpoints", nargs=2, metavar="NAME", help="checkpoints or their paths")
-    add.add_argument("--share", type=float, default=0.35, help="of the second, 0 to 1 (0.35)")
+    add.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1 (0.5)")
     add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
     add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
     add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")

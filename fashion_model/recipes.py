@@ -16,7 +16,7 @@ from fashion_model.distillation import Ensemble
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import NETWORKS
 from fashion_model.run import Recipe
-from fashion_model.training import Pictures, accuracy, calibrated, logits_of, train
+from fashion_model.training import Pictures, train
 
 CNN = Recipe(
     epochs=34,
@@ -89,11 +89,9 @@ def make(
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
     card: dict[str, Any] = {"data": origins, "held_out": {"fashion-mnist": data.VALIDATION}}
-    if network in NETWORKS and out is None:
-        if real is None:
-            card["people"] = _for_people(network)
-        else:
-            out = checkpoint.resolve(_for_people(network))
+    if out is None and network in NETWORKS:
+        out, more = place(network, real is not None)
+        card |= more
     if real is not None:
         card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
     common = {"recipe": recipe, "seed": seed, "out": out, "device": device, "progress": progress}
@@ -136,7 +134,7 @@ def make(
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
         # before the hours of training, which a damaged picture would end
-        held_pictures |= _held_out(held, images, labels, finder, progress)
+        held_pictures |= held_out(held, images, labels, finder, progress)
         parts = [
             _kept(source, learn, images, labels, finder, seed, progress)
             for source in corpus.SOURCES
@@ -156,6 +154,16 @@ def make(
     )
 
 
+def place(network: str, people: bool) -> tuple[Path, dict[str, Any]]:
+    """Where the committed checkpoint of one of NETWORKS is, and what its card tells of the other.
+
+    people: that for what people draw and photograph, rather than that for Fashion-MNIST's images.
+    """
+    if people:
+        return checkpoint.resolve(_for_people(network)), {}
+    return checkpoint.resolve(network), {"people": _for_people(network)}
+
+
 def _for_people(network: str) -> str:
     """The name of the checkpoint that reads what people draw and photograph."""
     return f"{network}-people"
@@ -168,71 +176,7 @@ def _with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, An
     return {**card, "data": card["data"] + more, "held_out": held_out}
 
 
-def blend(
-    first: str | Path,
-    second: str | Path,
-    share: float,
-    *,
-    root: str | Path | None = None,
-    real: str | Path | None = None,
-    out: str | Path | None = None,
-    progress: bool = True,
-) -> Path:
-    """Write a checkpoint whose weights are first's and, with this share, second's; its path.
-
-    second was trained on from first, so that what lies between them is good too, and has of what
-    each is better at (Wortsman et al. 2022, arXiv 2109.01903). Scored and calibrated as make does
-    it; the card is second's otherwise. Raises CheckpointError where they do not fit together.
-    """
-    (one, _), (two, card) = (checkpoint.load(name, "cpu") for name in (first, second))
-    shapes = [{k: v.shape for k, v in each.state_dict().items()} for each in (one, two)]
-    if card["architecture"] not in NETWORKS or shapes[0] != shapes[1]:
-        raise CheckpointError(f"{first} and {second} do not name classes by one architecture.")
-    if not 0 < share < 1:
-        raise CheckpointError(f"a share is between 0 and 1, not {share}.")
-    about = {"share": share, "digests": [checkpoint.digest(each) for each in (one, two)]}
-    mean = {k: torch.lerp(v, two.state_dict()[k], share) for k, v in one.state_dict().items()}
-    two.load_state_dict(mean)
-    scores = {
-        name: accuracy(logits_of(two, pairs.pixels), pairs.accept)
-        for name, pairs in (
-            ("validation", Pictures.of(*data.split(*data.load_fashion_mnist(True, root))[1])),
-            ("test", Pictures.of(*data.load_fashion_mnist(False, root))),
-        )
-    }
-    path = checkpoint.resolve(card["architecture"]) if out is None else Path(out)
-    checkpoint.save(path, two, {**card, "accuracy": scores, "blend": about})
-    return calibrate(path, root=root, real=real, progress=progress)
-
-
-def calibrate(
-    network: str | Path,
-    *,
-    root: str | Path | None = None,
-    real: str | Path | None = None,
-    out: str | Path | None = None,
-    progress: bool = True,
-) -> Path:
-    """Set a checkpoint's confidences right anew, as the end of make does; the path of it.
-
-    network: a name, or the path of a checkpoint. Its weights stay as they are. Raises
-    CheckpointError for one without classes, the finder's.
-    """
-    trained, card = checkpoint.load(network, "cpu")
-    if card["architecture"] not in NETWORKS:
-        raise CheckpointError(f"{network} names no classes: there is nothing to calibrate.")
-    (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
-    held_pictures = {"dataset": Pictures.of(*validation)}
-    if real is not None:
-        held = [item for item in data.load_labelled(real) if data.fold_of(item) == HELD_OUT]
-        finder, _ = checkpoint.load("finder", "cpu")
-        held_pictures |= _held_out(held, images, labels, finder, progress)
-    path = checkpoint.resolve(network) if out is None else Path(out)
-    checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures)})
-    return path
-
-
-def _held_out(
+def held_out(
     held: list[Labelled],
     images: torch.Tensor,
     labels: torch.Tensor,

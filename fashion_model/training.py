@@ -165,17 +165,27 @@ def train(
         run.save(state)
     bar.close()
     final = run.network()
-    scores = {
-        name: accuracy(logits_of(final, scored.pixels), scored.accept)
-        for name, scored in (("validation", validation), ("test", test))
-        if scored is not None
-    }
     made: dict[str, Any] = {"before": before} if before else {}
-    made |= {"pictures": {"clean": len(clean), "extra": others}, "accuracy": scores}
+    made |= {
+        "pictures": {"clean": len(clean), "extra": others},
+        "accuracy": scored(final, validation, test),
+    }
     made |= calibrated(final, held_out or {})
     checkpoint.save(out, final, {**run.card(), **made, **(card or {})})
     state.unlink(missing_ok=True)
     return out
+
+
+def scored(
+    network: nn.Module, validation: Pictures, test: Pictures | None = None
+) -> dict[str, float]:
+    """A card's accuracy, on each of these."""
+    named = {"validation": validation, "test": test}
+    return {
+        name: accuracy(logits_of(network, pictures.pixels), pictures.accept)
+        for name, pictures in named.items()
+        if pictures is not None
+    }
 
 
 def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, float]]:

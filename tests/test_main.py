@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import TOP
-from fashion_model import CLASSES, checkpoint, recipes
+from fashion_model import CLASSES, checkpoint, finishing, recipes
 from fashion_model.__main__ import main
 
 
@@ -225,7 +225,7 @@ def test_blend_hands_its_options_over(tmp_path, monkeypatch, capsys):
         asked.update(options, of=(first, second, share))
         return checkpoint.resolve("mlp")
 
-    monkeypatch.setattr(recipes, "blend", blend)
+    monkeypatch.setattr(finishing, "blend", blend)
     assert main(["blend", "a", "b", "--share", "0.2", "--real", "r", "--out", "o"]) == 0
     assert asked == {"of": ("a", "b", 0.2), "root": None, "real": "r", "out": Path("o")}
     assert "test accuracy 9" in capsys.readouterr().out

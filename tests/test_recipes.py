@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from fashion_model import bitmaps, checkpoint, corpus, data, finding, predictor, recipes, training
+from fashion_model import (
+    bitmaps,
+    checkpoint,
+    corpus,
+    data,
+    finding,
+    finishing,
+    predictor,
+    recipes,
+    training,
+)
 from fashion_model.errors import CheckpointError, DataError, InputError
 from fashion_model.recipes import make
 from fashion_model.training import Pictures
@@ -126,6 +136,14 @@ def test_where_the_committed_ones_go(options, real_folder, tmp_path, monkeypatch
     assert [card["recipe"]["teachers"] for card in cards] == [["cnn-people"], ["cnn"]]
     assert [card.get("people") for card in cards] == [None, "mlp-people"]
     assert len(predictor.load("mlp", "cpu").networks) == 2
+    for real, name in ((None, "mlp"), (real_folder, "mlp-people")):
+        made = finishing.blend("mlp", "mlp-people", 0.5, real=real, progress=False)
+        assert made == checkpoint.resolve(name)
+        card = checkpoint.load(made, "cpu")[1]
+        assert (card["blend"]["share"], card.get("people")) == (
+            0.5,
+            cards[name == "mlp"].get("people"),
+        )
 
 
 def test_teachers_of_any_architecture_teach_together(options, tmp_path):
@@ -190,7 +208,7 @@ def test_calibrating_anew_changes_nothing_but_what_it_is_about(options, real_fol
     network, card = checkpoint.load(path, "cpu")
     spoilt = {"temperature": {"photo": 9.0}, "sure_from": {}, "unsure_below": {}}
     checkpoint.save(tmp_path / "spoilt.safetensors", network, {**card, **spoilt})
-    again = recipes.calibrate(
+    again = finishing.calibrate(
         tmp_path / "spoilt.safetensors",
         real=real_folder,
         out=tmp_path / "a.safetensors",
@@ -205,7 +223,7 @@ def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_p
     first = make("mlp", **options | {"out": tmp_path / "first.safetensors"})
     second = make("mlp", start=first, **options | {"out": tmp_path / "second.safetensors"})
     out = tmp_path / "blend.safetensors"
-    assert recipes.blend(first, second, 0.25, real=real_folder, out=out, progress=False) == out
+    assert finishing.blend(first, second, 0.25, real=real_folder, out=out, progress=False) == out
     one, two, mean = (checkpoint.load(path, "cpu")[0].state_dict() for path in (first, second, out))
     for key in mean:
         torch.testing.assert_close(mean[key], 0.75 * one[key] + 0.25 * two[key])
@@ -217,14 +235,14 @@ def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_p
     logits = training.logits_of(network, test.pixels)
     assert card["accuracy"]["test"] == training.accuracy(logits, test.accept)
     with pytest.raises(CheckpointError, match="between 0 and 1"):
-        recipes.blend(first, second, 1.5, out=out)
+        finishing.blend(first, second, 1.5, out=out)
     with pytest.raises(CheckpointError, match="one architecture"):
-        recipes.blend(first, "cnn", 0.5, out=out)
+        finishing.blend(first, "cnn", 0.5, out=out)
 
 
 def test_the_finder_has_no_confidences_to_calibrate():
     with pytest.raises(CheckpointError, match="nothing to calibrate"):
-        recipes.calibrate("finder")
+        finishing.calibrate("finder")
 
 
 def test_each_kind_gets_the_temperature_of_its_own_pictures(options):
