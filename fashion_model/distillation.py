@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from fashion_model.augmentation import shift_and_flip
 from fashion_model.networks import CLASSES
 
 BATCH = 512
@@ -31,18 +32,18 @@ class Views:
     copies: int
 
     def drawn(
-        self, index: torch.Tensor, generator: torch.Generator
+        self, index: torch.Tensor, generator: torch.Generator, jitter: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """A view of each picture in index (n,): float32 (n, 1, 28, 28), and the teacher's logits.
 
-        Half of them in mirror image, of which the teacher is taken to say the same.
+        Half of them in mirror image, and all moved by up to jitter whole pixels, of which the
+        teacher is taken to say the same.
         """
         size, device = len(index), index.device
         copy = torch.randint(self.copies, (size,), generator=generator, device=device)
         row = index + copy * (len(self.pixels) // self.copies)
         x = self.pixels[row].unsqueeze(1).float() / 255
-        mirrored = torch.rand(size, 1, 1, 1, generator=generator, device=device) < 0.5
-        return torch.where(mirrored, x.flip(3), x), self.logits[row].float()
+        return shift_and_flip(x, generator, jitter), self.logits[row].float()
 
 
 class Ensemble(nn.Module):

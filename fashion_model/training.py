@@ -151,7 +151,7 @@ def train(
             if views is None:
                 loss = _loss(x, accept[own], recipe.smoothing)
             else:
-                seen, logits = views.drawn(lent - first_taught, run.generator)
+                seen, logits = views.drawn(lent - first_taught, run.generator, recipe.jitter)
                 loss = _both(x, accept[own], recipe.smoothing, seen, logits)
             total += len(index) * run.step(loss, last)
             bar.update()
