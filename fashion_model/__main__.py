@@ -77,7 +77,7 @@ def calibrate(options: argparse.Namespace) -> int:
         options.network, root=options.data, real=options.real, out=options.out
     )
     card = checkpoint.load(path, "cpu")[1]
-    told = ("temperature", "sure_from", "unsure_below")
+    told = ("temperature", "platt", "sure_from", "unsure_below")
     print(f"{path}: {json.dumps({key: card[key] for key in told})}")
     return 0
 

@@ -1,8 +1,13 @@
 """Confidences that mean what they say: a temperature for each kind of picture, and caution on top.
 
+One temperature cannot make up for a network that is too timid where it hesitates and too bold
+where it does not, as on drawings: so the confidence in the answer is mapped, by two numbers for
+each kind, to how often such answers are right, and each picture gets the temperature that does it.
+
 A network that is right 85 times of 100 and honest about it still says "95 %" of many a wrong
 answer. So what is above SURE has to be earned: temperatures rise for pictures whose confidence
-would come near it, until only SURE_AND_WRONG of the wrong answers are above.
+would come near it, until only SURE_AND_WRONG of the wrong answers are above, or until the
+calibration error that this caution makes is COST.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +17,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from fashion_model.metrics import expected_calibration_error, reliability
+
 KEPT = 0.92  # share of held-out garments that should be answered without "unsure"
 SURE = 0.9
 SURE_AND_WRONG = 0.05  # share of the wrong answers that may be above SURE
+COST = 0.05  # expected calibration error up to which there may be caution
 KNEE = 0.8  # the confidence up to which the temperature of the kind is left alone
 SUREST = 0.9999
+MOST_ODDS = 15.0  # log-odds of a confidence, on either side, that are told apart
 STEPS = 30  # at most, for the temperature of a wanted confidence; four are the rule
 
 
@@ -37,15 +46,46 @@ def temperature(logits: torch.Tensor, accept: torch.Tensor) -> float:
     return float(candidates[torch.stack(losses).argmin()])
 
 
-def sure_from(logits: torch.Tensor, accept: torch.Tensor, divisor: float) -> float:
-    """The confidence of logits / divisor (N, 10) above which lie SURE_AND_WRONG of the mistakes.
+def platt(logits: torch.Tensor, accept: torch.Tensor, divisor: float) -> tuple[float, float]:
+    """Slope and intercept that make log-odds of being right of the log-odds of the confidence.
+
+    The confidence is that of logits / divisor (N, 10) in the answer (Platt 1999, of the top label
+    as in Gupta and Ramdas 2022, arXiv 2107.08353). Most likely, with as much belief in 1 and 0 as
+    one picture has.
+    """
+    top, right = _answers(logits, accept, divisor)
+    x = torch.stack([torch.logit(top).clamp(-MOST_ODDS, MOST_ODDS), torch.ones_like(top)], 1)
+    believed = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    w = believed.clone()
+    for _ in range(50):  # Newton's
+        p = torch.sigmoid(x @ w)
+        slope = x.T @ (p - right.double()) + (w - believed)
+        curve = (x * (p * (1 - p))[:, None]).T @ x + torch.eye(2).double()
+        step = torch.linalg.solve(curve, slope).clamp(-1, 1)
+        w = w - step
+        if step.abs().max() < 1e-9:
+            break
+    return max(0.1, w[0].item()), w[1].item()  # who is surer is right more often
+
+
+def _answers(
+    logits: torch.Tensor, accept: torch.Tensor, divisors: torch.Tensor | float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The confidence in each answer, float64 (M,), and whether it is right, of those that have a
+    right one; divisors as sure_from takes them."""
+    known = accept.any(dim=1)
+    top, answer = F.softmax(logits.double() / divisors, dim=1)[known].max(1)
+    return top, accept[known].gather(1, answer[:, None])[:, 0]
+
+
+def sure_from(logits: torch.Tensor, accept: torch.Tensor, divisors: torch.Tensor | float) -> float:
+    """The confidence of logits / divisors (N, 10) above which lie SURE_AND_WRONG of the mistakes.
+    divisors: one, or (N, 1).
 
     Counted twice, and the mean taken, since few mistakes are held out: once as the wrong answers
     that there were, once as those that the confidences themselves lead to expect. SURE to SUREST.
     """
-    known = accept.any(dim=1)
-    top, answer = F.softmax(logits[known].double() / divisor, dim=1).max(1)
-    right = accept[known].gather(1, answer[:, None])[:, 0]
+    top, right = _answers(logits, accept, divisors)
     top, order = top.sort(descending=True)
     limits = []
     for mistakes in ((~right[order]).double(), 1 - top):
@@ -53,6 +93,22 @@ def sure_from(logits: torch.Tensor, accept: torch.Tensor, divisor: float) -> flo
         within = int((share <= SURE_AND_WRONG).sum())  # so many of the most confident may stay
         limits.append(float(top[min(within, len(top) - 1)]))
     return min(max(SURE, sum(limits) / 2), SUREST)
+
+
+def affordable(
+    card: Mapping[str, Any], kind: str, logits: torch.Tensor, accept: torch.Tensor, sure: float
+) -> float:
+    """The most of sure_from, up to sure, with which the calibration error is COST at most, or SURE.
+
+    card: as temperatures takes it, without a "sure_from" for kind.
+    """
+    for tried in np.arange(sure, SURE, -0.002):
+        told = {**card, "sure_from": {kind: float(tried)}}
+        rows = temperatures(told, [kind] * len(logits), logits)[:, None]
+        top, right = _answers(logits, accept, rows)
+        if (expected_calibration_error(reliability(top.tolist(), right.tolist())) or 0) <= COST:
+            return round(float(tried), 4)
+    return SURE
 
 
 def unsure_below(logits: torch.Tensor, accept: torch.Tensor, divisors: torch.Tensor) -> float:
@@ -67,31 +123,39 @@ def temperatures(
 ) -> torch.Tensor:
     """What to divide each row of logits (N, 10) by, float64 (N,), given its kind of picture.
 
-    card: a checkpoint's, with "temperature" and "sure_from" by kind; where it says nothing of a
-    kind, 1. A confidence from KNEE to sure_from is brought to between KNEE and SURE, in a straight
-    line; above it, the confidence soon is what it was. The temperature is found that does it.
+    card: a checkpoint's, with "temperature", "platt" and "sure_from" by kind; where it says nothing
+    of a kind, 1. What platt makes of a confidence from KNEE to sure_from is brought to between KNEE
+    and SURE, in a straight line; above it, the confidence soon is what it was. The temperature is
+    found that does it.
     """
-    by_kind, sure = card.get("temperature", {}), card.get("sure_from", {})
+    by_kind, sure, line = (card.get(key, {}) for key in ("temperature", "sure_from", "platt"))
     divisors = np.array([by_kind.get(kind, 1.0) for kind in kinds], dtype=np.float64)
     limits = np.array([sure.get(kind, SURE) for kind in kinds], dtype=np.float64)
+    lines = np.array([line.get(kind, (1.0, 0.0)) for kind in kinds], dtype=np.float64).reshape(
+        -1, 2
+    )
     # NumPy, for one picture is the rule: a step of it costs a third of what it costs in PyTorch
     scores = logits.double().numpy()
     scores = scores - scores.max(1, keepdims=True)
     top = 1 / np.exp(scores / divisors[:, None]).sum(1)
-    high = ((top > KNEE) & (limits > SURE)).nonzero()[0]
-    if len(high):
-        top, limits = top[high], limits[high]
-        below = KNEE + (top - KNEE) * (SURE - KNEE) / (limits - KNEE)
-        above = top - (limits - SURE) * ((1 - top) / (1 - limits)) ** 3
-        wanted = np.where(top <= limits, below, above)
-        few, sharp = scores[high], 1 / divisors[high]  # what few is multiplied by
+    odds = (np.log(top) - np.log1p(-top.clip(max=1 - 1e-12))).clip(-MOST_ODDS, MOST_ODDS)
+    honest = 1 / (1 + np.exp(-(lines[:, 0] * odds + lines[:, 1])))
+    honest = np.where((lines == (1, 0)).all(1), top, honest)
+    below = KNEE + (honest - KNEE) * (SURE - KNEE) / (limits - KNEE)
+    above = honest - (limits - SURE) * ((1 - honest) / (1 - limits)) ** 3
+    wary = np.where(honest <= limits, below, above)
+    wanted = np.where((honest > KNEE) & (limits > SURE), wary, honest)
+    other = (wanted != top).nonzero()[0]
+    if len(other):
+        wanted = wanted[other].clip(min=1.01 / scores.shape[1])  # no answer is less likely
+        few, sharp = scores[other], 1 / divisors[other]  # what few is multiplied by
         found = sharp / 2
         for _ in range(STEPS):  # Newton's, for log(1 / confidence), which is convex
             terms = np.exp(found[:, None] * few)
             total = terms.sum(1)
             step = np.log(total * wanted) * total / (terms * few).sum(1)
-            found = (found - step).clip(sharp / 16, sharp)
-            if np.abs(step).max() < 1e-9:
+            last, found = found, (found - step).clip(sharp / 16, sharp * 16)
+            if np.abs(found - last).max() < 1e-9:
                 break
-        divisors[high] = 1 / found
+        divisors[other] = 1 / found
     return torch.from_numpy(divisors)

@@ -66,6 +66,12 @@ def extra_pictures(
     return as_read(tqdm(items, desc=source, disable=not progress, mininterval=5.0), find)
 
 
+def as_they_are(labelled: Sequence[Labelled], kind: str, find: Find) -> Pictures:
+    """The pictures of this kind among labelled, each once, as nobody changed it."""
+    some = ((item, accept) for item, accept in accepted(labelled) if item.kind == kind)
+    return as_read(((decode(item.path), kind, accept) for item, accept in some), find)
+
+
 def as_read(items: Iterable[Item], find: Find) -> Pictures:
     """items as a network reads them; those in which nothing is found are left out."""
     pixels, accepts = [], []

@@ -188,20 +188,26 @@ def scored(
     }
 
 
-def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, float]]:
-    """A card's temperatures, and where sure and unsure begin, for each kind of held-out picture."""
-    divisors, sure, limits = {}, {}, {}
+def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, Any]]:
+    """A card's temperatures, what is made of the confidences they give, and where sure and unsure
+    begin, for each kind of held-out picture."""
+    made: dict[str, dict[str, Any]] = {
+        key: {} for key in ("temperature", "platt", "sure_from", "unsure_below")
+    }
     for kind, pictures in held_out.items():
         if not pictures.accept.any():
             continue  # no garment of this kind was held out
         logits = logits_of(network, pictures.pixels)
-        divisor = calibration.temperature(logits, pictures.accept)
-        divisors[kind] = round(divisor, 4)
-        sure[kind] = round(calibration.sure_from(logits, pictures.accept, divisor), 4)
-        made = {"temperature": divisors, "sure_from": sure}
+        divisor = round(calibration.temperature(logits, pictures.accept), 4)
+        line = calibration.platt(logits, pictures.accept, divisor)
+        made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]
+        by_row = calibration.temperatures(made, [kind] * len(logits), logits)[:, None]
+        sure = calibration.sure_from(logits, pictures.accept, by_row)
+        made["sure_from"][kind] = calibration.affordable(made, kind, logits, pictures.accept, sure)
         by_row = calibration.temperatures(made, [kind] * len(logits), logits)
-        limits[kind] = round(calibration.unsure_below(logits, pictures.accept, by_row), 4)
-    return {"temperature": divisors, "sure_from": sure, "unsure_below": limits}
+        limit = calibration.unsure_below(logits, pictures.accept, by_row)
+        made["unsure_below"][kind] = round(limit, 4)
+    return made
 
 
 def _loss(

@@ -10,7 +10,7 @@ from fashion_model import checkpoint
 from fashion_model.networks import CLASSES, NETWORKS
 
 NAMES = [name for name in NETWORKS if checkpoint.resolve(name).is_file()]
-FLOOR = 0.905  # of 10,000 test images, in a single pass
+FLOOR = 0.92  # of 10,000 test images, in a single pass
 
 pytestmark = pytest.mark.dataset
 

@@ -7,7 +7,15 @@ import torch
 from torch.nn import functional as F
 
 from fashion_model import calibration
-from fashion_model.calibration import sure_from, temperature, temperatures, unsure_below
+from fashion_model.calibration import (
+    affordable,
+    platt,
+    sure_from,
+    temperature,
+    temperatures,
+    unsure_below,
+)
+from fashion_model.metrics import expected_calibration_error, reliability
 
 
 def drawn(count: int = 3_000, sharp: float = 2.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -140,3 +148,78 @@ def test_the_order_of_pictures_by_confidence_stays():
     divisors = temperatures(card, ["photo"] * len(logits), logits)
     before, after = F.softmax(logits, 1).amax(1), F.softmax(logits / divisors[:, None], 1).amax(1)
     assert (after[before.argsort()].diff() > -1e-5).all()
+
+
+def bent(slope: float, intercept: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits whose answer is right as often as a line through its log-odds says, else class 1."""
+    generator = torch.Generator().manual_seed(0)
+    top = 0.15 + 0.84 * torch.rand(20_000, generator=generator, dtype=torch.float64)
+    honest = torch.sigmoid(slope * torch.logit(top) + intercept)
+    right = torch.rand(20_000, generator=generator, dtype=torch.float64) < honest
+    logits = claiming(*top.tolist())
+    return logits, F.one_hot((~right).long(), 10).bool()
+
+
+@pytest.mark.parametrize("line", [(1.0, 0.0), (0.5, 0.9), (1.4, -0.6)])
+def test_platt_finds_how_often_answers_are_right(line):
+    logits, accept = bent(*line)
+    assert platt(logits, accept, 1.0) == pytest.approx(line, abs=0.08)
+    assert platt(logits * 3, accept, 3.0) == pytest.approx(line, abs=0.08)
+    nothing = torch.zeros(9, 10, dtype=torch.bool)
+    more = torch.cat([logits, logits[:9]]), torch.cat([accept, nothing])
+    assert platt(*more, 1.0) == platt(logits, accept, 1.0)
+
+
+def test_platt_of_few_pictures_stays_near_what_they_claim():
+    """Three right answers at 0.7 do not make it certain, and none says nothing."""
+    accept = F.one_hot(torch.tensor([0, 0, 0]), 10).bool()
+    slope, intercept = platt(claiming(0.7, 0.7, 0.7), accept, 1.0)
+    assert 0.7 < 1 / (1 + math.exp(-slope * math.log(7 / 3) - intercept)) < 0.9
+    assert platt(claiming(0.7), torch.zeros(1, 10, dtype=torch.bool), 1.0) == (1, 0)
+    wrong = torch.cat([F.one_hot(torch.zeros(50).long(), 10), F.one_hot(torch.ones(50).long(), 10)])
+    assert platt(claiming(*[0.3] * 50, *[0.99] * 50), wrong.bool(), 1.0)[0] == 0.1  # never falls
+
+
+def test_confidences_become_what_platt_makes_of_them():
+    """By hand: odds of 3 to 1 and of 1 to 4, to the power of a half, times 2."""
+    logits = claiming(0.75, 0.2) * 3
+    card = {"temperature": {"photo": 3.0}, "platt": {"photo": [0.5, math.log(2)]}}
+    divisors = temperatures(card, ["photo"] * 2, logits)
+    told = F.softmax(logits / divisors[:, None], 1)
+    odds = [2 * math.sqrt(3), 2 * math.sqrt(1 / 4)]
+    assert told[:, 0].tolist() == pytest.approx([o / (1 + o) for o in odds], abs=1e-6)
+    assert (told.argmax(1) == 0).all()
+    assert temperatures(card, ["drawing"] * 2, logits).tolist() == [1.0] * 2
+    beyond = {"platt": {"photo": [1.0, -9.0]}}  # no answer is less likely than a tenth
+    low = temperatures(beyond, ["photo"], claiming(0.2))
+    assert 0.1 < F.softmax(claiming(0.2) / low[:, None], 1)[0, 0] < 0.13
+
+
+def test_answers_that_platt_was_fitted_to_are_honest():
+    logits, accept = bent(0.5, 0.9)
+    told = {"temperature": {"photo": 1.0}, "platt": {"photo": list(platt(logits, accept, 1.0))}}
+    errors = []
+    for card in ({}, told):
+        rows = temperatures(card, ["photo"] * len(logits), logits)
+        top, answer = F.softmax(logits / rows[:, None], 1).max(1)
+        right = accept.gather(1, answer[:, None])[:, 0]
+        errors.append(expected_calibration_error(reliability(top.tolist(), right.tolist())))
+    assert errors[0] > 0.1
+    assert errors[1] < 0.02
+
+
+def test_caution_costs_what_it_may(monkeypatch):
+    """All of it where that is cheap, none where honesty costs too much already."""
+    logits, accept = drawn(20_000, sharp=8.0)
+    card = {"temperature": {"photo": 1.0}}
+    full = sure_from(logits, accept, 1.0)
+    found = []
+    for cost in (1.0, 0.01, 0.0):
+        monkeypatch.setattr(calibration, "COST", cost)
+        found.append(affordable(card, "photo", logits, accept, full))
+    assert found[0] == pytest.approx(full, abs=1e-4)
+    assert full > found[1] > found[2] == calibration.SURE
+    rows = temperatures({**card, "sure_from": {"photo": found[1]}}, ["photo"] * 20_000, logits)
+    top, answer = F.softmax(logits / rows[:, None], 1).max(1)
+    right = accept.gather(1, answer[:, None])[:, 0]
+    assert expected_calibration_error(reliability(top.tolist(), right.tolist())) <= 0.01

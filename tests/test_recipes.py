@@ -245,6 +245,23 @@ def test_the_finder_has_no_confidences_to_calibrate():
         finishing.calibrate("finder")
 
 
+def test_pictures_as_they_are_have_half_of_the_weight_when_confidences_are_set_right(real_folder):
+    held = [item for item in data.load_labelled(real_folder) if data.fold_of(item) == 3]
+    finder, _ = checkpoint.load("finder", "cpu")
+    images, labels = data.load_fashion_mnist(True)
+    found = recipes.held_out(held, images, labels, finder, progress=False)
+    for kind in ("photo", "drawing"):
+        plain = corpus.as_they_are(held, kind, finder)
+        own = [item for item in held if item.kind == kind]
+        assert len(plain) == len(own)
+        expected = predictor.prepare(predictor.decode(own[0].path), finder, kind).pixels[0, 0]
+        assert torch.equal(plain.pixels[0], (expected * 255).round().byte())
+        wanted = plain.pixels.flatten(1).unsqueeze(1)
+        as_is = (found[kind].pixels.flatten(1) == wanted).all(2).any(0)
+        assert as_is.float().mean() >= 0.5
+        assert len(found[kind]) > as_is.sum() > 0
+
+
 def test_each_kind_gets_the_temperature_of_its_own_pictures(options):
     network, _ = checkpoint.load(make("mlp", **options), "cpu")
     generator = torch.Generator().manual_seed(0)
