@@ -207,8 +207,12 @@ def test_on_a_phone_one_lies_under_the_other(visit):
     page.touch(TEE)
     page.expect_answer()
     unfold(page, "card")
-    parts = ("canvas", ".sentence", ".answer .bars", ".views", ".choices", ".panel")
-    boxes = [page.page.locator(part).bounding_box() for part in parts]
+    parts = ["canvas", ".sentence", ".answer .bars", ".views", ".choices", ".panel"]
+    boxes = page.page.evaluate(  # all at once: the page may be scrolling
+        "parts => parts.map((part) => document.querySelector(part).getBoundingClientRect())"
+        ".map((box) => box.toJSON())",
+        parts,
+    )
     for above, below in pairwise(boxes):
         assert above["y"] + above["height"] <= below["y"] + 1
     assert page.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
