@@ -198,10 +198,11 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--start", metavar="NAME", help="a checkpoint or its path to train on")
     teachers = "checkpoints or their paths to learn from together, in place of the labels"
     add.add_argument("--teacher", nargs="+", default=[], metavar="NAME", help=teachers)
+    place = "default: checkpoints/NETWORK, with --real NETWORK-people"
     own = "learn Fashion-MNIST's images by their labels all the same"
     add.add_argument("--clean-by-labels", action="store_true", help=own)
     add.add_argument("--seed", type=int, default=0)
-    add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
+    add.add_argument("--out", type=Path, metavar="FILE", help=place)
     add.set_defaults(command=train)
 
     add = commands.add_parser("blend", help="a checkpoint between two, the second trained on")
@@ -209,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--share", type=float, default=0.5, help="of the second, 0 to 1 (0.5)")
     add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
     add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
-    add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK")
+    add.add_argument("--out", type=Path, metavar="FILE", help=place)
     add.set_defaults(command=blend)
 
     add = commands.add_parser("calibrate", help="set a checkpoint's confidences right anew")

@@ -25,7 +25,8 @@ from fashion_model.run import Recipe, Run
 from fashion_model.training import as_input, logits_of
 
 RECIPE = Recipe(epochs=40, learning_rate=4e-3, weight_decay=0.02, ema=0.998)
-COPIES = 4  # bitmaps of each real drawing
+COPIES = 4  # bitmaps of each real drawing to learn from
+SCORED = 40  # and of each held-out one, which are few
 DOODLES = 12_000  # drawings by rule, a third of them of nothing
 _FILTERS = ("BOX", "BILINEAR", "BICUBIC", "LANCZOS")
 
@@ -33,7 +34,7 @@ _FILTERS = ("BOX", "BILINEAR", "BICUBIC", "LANCZOS")
 def shrunk(drawing: Image.Image, rng: np.random.Generator) -> np.ndarray:
     """drawing, "L" and dark on light, as a bitmap uint8 (28, 28), bright on black.
 
-    Thin or thick, trimmed or not, stretched or not, up to the border or within 20 pixels of 28.
+    Thin or thick, trimmed or not, stretched or not, 20 to 28 pixels long.
     """
     ink = ImageOps.invert(drawing)
     if rng.random() < 0.5:
@@ -107,7 +108,8 @@ def train_lines(
     bar.close()
     network = run.network()
     garments = _drawings([item for item in held_out if item.accept])
-    bitmaps = _bitmaps(np.arange(len(garments)).repeat(COPIES), garments, rng)
+    rng = np.random.default_rng(seed)  # the same bitmaps, whatever was learnt from before
+    bitmaps = _bitmaps(np.arange(len(garments)).repeat(SCORED), garments, rng)
     scores = {
         name: _share(network, pixels, are_lines)
         for name, pixels, are_lines in (

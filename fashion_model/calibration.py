@@ -6,8 +6,8 @@ each kind, to how often such answers are right, and each picture gets the temper
 
 A network that is right 85 times of 100 and honest about it still says "95 %" of many a wrong
 answer. So what is above SURE has to be earned: temperatures rise for pictures whose confidence
-would come near it, until only SURE_AND_WRONG of the wrong answers are above, or until the
-calibration error that this caution makes is COST.
+would come near it, until only SURE_AND_WRONG of the wrong answers are above, as far as the
+calibration error stays within COST.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ KEPT = 0.92  # share of held-out garments that should be answered without "unsur
 SURE = 0.9
 SURE_AND_WRONG = 0.05  # share of the wrong answers that may be above SURE
 COST = 0.05  # expected calibration error up to which there may be caution
-KNEE = 0.8  # the confidence up to which the temperature of the kind is left alone
+KNEE = 0.8  # the confidence up to which there is no caution
 SUREST = 0.9999
 MOST_ODDS = 15.0  # log-odds of a confidence, on either side, that are told apart
-STEPS = 30  # at most, for the temperature of a wanted confidence; four are the rule
+STEPS = 30  # at most, for the temperature of a wanted confidence
 
 
 def temperature(logits: torch.Tensor, accept: torch.Tensor) -> float:

@@ -34,7 +34,7 @@ RECIPES = {
     "cnn": CNN,
     "plain": replace(CNN, epochs=26),
 }
-# What differs where they learn from Fashion-MNIST alone: less is changed, for nobody has to draw it
+# What differs where they learn from Fashion-MNIST alone, whose images they then need not know bent
 ALONE: dict[str, dict[str, Any]] = {
     "mlp": {"epochs": 400, "affine_chance": 0.2, "shift": 1, "jitter": 1, "views": 8},
     "cnn": {"epochs": 32, "affine_chance": 0.2, "erase_chance": 0.4},

@@ -21,9 +21,8 @@ def path_of(name: str | Path) -> Path:
 def keep(name: str | Path, networks: Sequence[nn.Module], found: dict[str, Any]) -> Path:
     """Write found, what 'evaluate --json' prints, beside what the file holds of these weights.
 
-    networks: all that answer, see Classifier.networks.
-
-    What is known of pictures one by one, and of labels that are not scored, stays out.
+    networks: all that answer, see Classifier.networks. What is known of pictures one by one, and
+    of labels that are not scored, stays out.
     """
     path = path_of(name)
     kept = {**load(name, networks), **{k: v for k, v in found.items() if k != "network"}}

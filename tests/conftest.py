@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 import hostile
 import serving
 from fashion_model import CLASSES, data
+from fashion_model.run import Run
 
 torch.set_num_threads(1)
 
@@ -57,6 +58,26 @@ def pytest_terminal_summary(terminalreporter):
     for kind, told in sorted(hostile.SEEN.items()):
         for text, times in told.most_common(2):
             terminalreporter.write_line(f"{kind:<48.48} {times:>4}  {text}")
+
+
+@pytest.fixture
+def stopped_once(monkeypatch):
+    """Calls train until its first epoch is saved, as if somebody stopped it there, and again."""
+
+    def call(train, out: Path) -> None:
+        def save_and_stop(self, path):
+            save(self, path)
+            raise KeyboardInterrupt
+
+        save = Run.save
+        with monkeypatch.context() as patched:
+            patched.setattr(Run, "save", save_and_stop)
+            with pytest.raises(KeyboardInterrupt):
+                train()
+        assert not out.exists()
+        train()
+
+    return call
 
 
 @pytest.fixture(scope="session")

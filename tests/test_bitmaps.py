@@ -38,7 +38,9 @@ def few(monkeypatch, sheet):
     return images[:30], images[30:]
 
 
-def test_a_run_that_stops_and_goes_on_tells_the_same_lines(few, real_folder, tmp_path, monkeypatch):
+def test_a_run_that_stops_and_goes_on_tells_the_same_lines(
+    few, real_folder, tmp_path, stopped_once
+):
     images, validation = few
     labelled = data.load_labelled(real_folder)
     options = {"recipe": Recipe(epochs=2, batch=8), "seed": 1, "device": "cpu", "progress": False}
@@ -51,18 +53,7 @@ def test_a_run_that_stops_and_goes_on_tells_the_same_lines(few, real_folder, tmp
     told = network(validation.float() / 255) <= LINES
     assert card["accuracy"]["validation"] == pytest.approx(told.float().mean().item())
 
-    save = bitmaps.Run.save
-
-    def save_and_stop(self, path):
-        save(self, path)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(bitmaps.Run, "save", save_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        train_lines(*given, out=stopped, **options)
-    monkeypatch.setattr(bitmaps.Run, "save", save)
-    assert not stopped.exists()
-    train_lines(*given, out=stopped, **options)
+    stopped_once(lambda: train_lines(*given, out=stopped, **options), stopped)
     again, _ = checkpoint.load(stopped, "cpu")
     pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)

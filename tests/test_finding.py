@@ -157,7 +157,9 @@ def test_a_teacher_has_the_last_word_where_grabcut_says_otherwise():
     assert finding.masked(plain, Says(lambda x: x >= 0)).min() > 200
 
 
-def test_a_run_that_stops_and_goes_on_makes_the_same_finder(labelled, small, tmp_path, monkeypatch):
+def test_a_run_that_stops_and_goes_on_makes_the_same_finder(
+    labelled, small, tmp_path, stopped_once
+):
     recipe = Recipe(epochs=2, batch=6)
     options = {"recipe": recipe, "seed": 1, "device": "cpu", "progress": False}
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
@@ -166,18 +168,7 @@ def test_a_run_that_stops_and_goes_on_makes_the_same_finder(labelled, small, tmp
     assert (card["architecture"], card["epochs"], card["data"]) == ("finder", 2, ["tiny"])
     assert not whole.with_suffix(".training").exists()
 
-    save = finding.Run.save
-
-    def save_and_stop(self, path):
-        save(self, path)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(finding.Run, "save", save_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        finding.train_finder(labelled, *small, out=stopped, **options)
-    monkeypatch.setattr(finding.Run, "save", save)
-    assert not stopped.exists()
-    finding.train_finder(labelled, *small, out=stopped, **options)
+    stopped_once(lambda: finding.train_finder(labelled, *small, out=stopped, **options), stopped)
     again, _ = checkpoint.load(stopped, "cpu")
     pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
