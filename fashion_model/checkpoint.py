@@ -90,8 +90,7 @@ def load(
         keys = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
         raise CheckpointError(
             f"{path} does not fit the architecture {architecture!r}: {', '.join(keys[:4])} "
-            f"missing, unknown or of another shape or type. Restore it, or train it again with "
-            f"'python -m fashion_model train --network {architecture}'."
+            f"missing, unknown or of another shape or type. Restore it with 'git checkout'."
         )
     bad = [key for key, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
     if bad:

@@ -5,7 +5,6 @@ Beyer et al. 2022, arXiv 2106.05237). The views are made, and the teacher asked,
 is so much the faster of the two that asking anew would take most of the time.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -42,20 +41,20 @@ class Views:
         size, device = len(index), index.device
         copy = torch.randint(self.copies, (size,), generator=generator, device=device)
         row = index + copy * (len(self.pixels) // self.copies)
-        x = self.pixels[row].unsqueeze(1).float() / 255
-        return shift_and_flip(x, generator, jitter), self.logits[row].float()
+        # moved as bytes, which takes less than half as long
+        x = shift_and_flip(self.pixels[row].unsqueeze(1), generator, jitter)
+        return x.float() / 255, self.logits[row].float()
 
 
 class Ensemble(nn.Module):
-    """Networks that answer together: (N, 1, 28, 28) -> log of the mean of their confidences."""
+    """Networks that answer together: (N, 1, 28, 28) -> the mean of their logits."""
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        said = torch.stack([F.log_softmax(each(x).float(), dim=1) for each in self.members])
-        return said.logsumexp(0) - math.log(len(self.members))
+        return torch.stack([each(x).float() for each in self.members]).mean(0)
 
 
 @torch.no_grad()

@@ -1,14 +1,27 @@
-"""What may follow a training: weights between two checkpoints, and confidences set right anew."""
+"""What may follow a training: weights between two checkpoints or side by side, and confidences set
+right anew."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
 from fashion_model import checkpoint, data
-from fashion_model.errors import CheckpointError
-from fashion_model.networks import NETWORKS
-from fashion_model.recipes import HELD_OUT, held_out, place
-from fashion_model.training import Pictures, calibrated, scored
+from fashion_model.errors import CheckpointError, DataError
+from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, coupled
+from fashion_model.recipes import (
+    HELD_OUT,
+    ORIGINS,
+    WHOLE,
+    has_seen_all,
+    held_out,
+    place,
+    with_those_of,
+)
+from fashion_model.training import CONFIDENCES, Pictures, calibrated, scored
+
+ACCOUNT = ("accuracy", "before", "epochs", "pictures", "recipe", "seconds", "seed")  # of a training
 
 
 def blend(
@@ -27,9 +40,11 @@ def blend(
     each is better at (Wortsman et al. 2022, arXiv 2109.01903). Scored and calibrated as make does
     it; the card is second's otherwise. Raises CheckpointError where they do not fit together.
     """
-    (one, _), (two, card) = (checkpoint.load(name, "cpu") for name in (first, second))
+    (one, told), (two, card) = (checkpoint.load(name, "cpu") for name in (first, second))
+    _validated(first, told)
+    _validated(second, card)
     shapes = [{k: v.shape for k, v in each.state_dict().items()} for each in (one, two)]
-    if card["architecture"] not in NETWORKS or shapes[0] != shapes[1]:
+    if card["architecture"] not in CLASSIFIERS or shapes[0] != shapes[1]:
         raise CheckpointError(f"{first} and {second} do not name classes by one architecture.")
     if not 0 < share < 1:
         raise CheckpointError(f"a share is between 0 and 1, not {share}.")
@@ -44,28 +59,87 @@ def blend(
     return calibrate(path, root=root, real=real, progress=progress)
 
 
+def couple(
+    networks: Sequence[str | Path],
+    *,
+    root: str | Path | None = None,
+    out: str | Path | None = None,
+) -> Path:
+    """Write the checkpoint of two trained networks of architecture "cnn", coupled; its path.
+
+    Scored and calibrated on Fashion-MNIST as make does it, unless one of them has learnt the
+    validation images. Raises CheckpointError where they are of another architecture.
+    """
+    loaded = [checkpoint.load(name, "cpu") for name in networks]
+    others = [told["architecture"] for _, told in loaded if told["architecture"] != "cnn"]
+    if others or len(loaded) != 2:
+        raise CheckpointError(f"two of architecture cnn are coupled, not {others or len(loaded)}.")
+    made = coupled([cast(ConvolutionalNetwork, network) for network, _ in loaded])
+    (images, _), validation = data.split(*data.load_fashion_mnist(True, root))
+    known = any(has_seen_all(told) for _, told in loaded)
+    card: dict[str, Any] = {
+        "data": [WHOLE if known else ORIGINS[0]],
+        "held_out": {"fashion-mnist": 0 if known else data.VALIDATION},
+        "pictures": {"clean": len(images) + known * len(validation[0]), "extra": 0},
+    }
+    for _, told in loaded:
+        card = with_those_of(card, told)
+    path = Path(out) if out is not None else checkpoint.resolve("cnn")
+    if out is None:
+        card |= place("cnn", people=False)[1]
+    watched = None if known else Pictures.of(*validation)
+    card |= {
+        "architecture": "coupled",
+        "parameters": sum(p.numel() for p in made.parameters()),
+        "accuracy": scored(made, watched, Pictures.of(*data.load_fashion_mnist(False, root))),
+        "coupled": [
+            {key: told.get(key) for key in ACCOUNT} | {"digest": checkpoint.digest(network)}
+            for network, told in loaded
+        ],
+    }
+    card |= calibrated(made, {} if watched is None else {"dataset": watched})
+    checkpoint.save(path, made, card)
+    return path
+
+
 def calibrate(
     network: str | Path,
     *,
     root: str | Path | None = None,
     real: str | Path | None = None,
+    like: str | Path | None = None,
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Set a checkpoint's confidences right anew, as the end of make does; the path of it.
 
-    network: a name, or the path of a checkpoint. Its weights stay as they are. Raises
-    CheckpointError for one without classes, the finder's.
+    network: a name, or the path of a checkpoint. Its weights stay as they are. like: take over
+    those of this checkpoint instead, of the same recipe and fewer pictures. Raises CheckpointError
+    for one without classes, the finder's, and DataError where nothing was held out.
     """
     trained, card = checkpoint.load(network, "cpu")
-    if card["architecture"] not in NETWORKS:
+    if card["architecture"] not in CLASSIFIERS:
         raise CheckpointError(f"{network} names no classes: there is nothing to calibrate.")
+    path = checkpoint.resolve(network) if out is None else Path(out)
+    if like is not None:
+        told = checkpoint.load(like, "cpu")[1]
+        checkpoint.save(path, trained, card | {key: told.get(key, {}) for key in CONFIDENCES})
+        return path
+    _validated(network, card)
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     held_pictures = {"dataset": Pictures.of(*validation)}
     if real is not None:
         held = [item for item in data.load_labelled(real) if data.fold_of(item) == HELD_OUT]
         finder, _ = checkpoint.load("finder", "cpu")
         held_pictures |= held_out(held, images, labels, finder, progress)
-    path = checkpoint.resolve(network) if out is None else Path(out)
     checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures)})
     return path
+
+
+def _validated(name: str | Path, card: dict[str, Any]) -> None:
+    """Raise DataError for a network that has no validation images left."""
+    if has_seen_all(card):
+        raise DataError(
+            f"{name} has learnt the validation images (--whole): set its confidences like those of "
+            f"a network of the same recipe that has not (calibrate --like)."
+        )

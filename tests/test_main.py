@@ -169,6 +169,7 @@ def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
         "start": None,
         "teachers": [],
         "clean_by_labels": False,
+        "whole": False,
         "seed": 0,
         "out": None,
         "device": None,
@@ -229,3 +230,24 @@ def test_blend_hands_its_options_over(tmp_path, monkeypatch, capsys):
     assert main(["blend", "a", "b", "--share", "0.2", "--real", "r", "--out", "o"]) == 0
     assert asked == {"of": ("a", "b", 0.2), "root": None, "real": "r", "out": Path("o")}
     assert "test accuracy 9" in capsys.readouterr().out
+
+
+def test_couple_and_calibrate_hand_their_options_over(tmp_path, monkeypatch, capsys):
+    asked = {}
+
+    def couple(networks, **options):
+        asked.update(options, of=networks)
+        return checkpoint.resolve("mlp")
+
+    def calibrate(network, **options):
+        asked.update(options, of=network)
+        return checkpoint.resolve("mlp")
+
+    monkeypatch.setattr(finishing, "couple", couple)
+    monkeypatch.setattr(finishing, "calibrate", calibrate)
+    assert main(["couple", "a", "b", "--data", "d", "--out", "o"]) == 0
+    assert asked == {"of": ["a", "b"], "root": "d", "out": Path("o")}
+    assert "test accuracy 9" in capsys.readouterr().out
+    assert main(["calibrate", "--network", "c", "--like", "l"]) == 0
+    assert asked == {"of": "c", "root": None, "real": None, "like": "l", "out": None}
+    assert '"temperature": {"dataset"' in capsys.readouterr().out

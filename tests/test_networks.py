@@ -4,9 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from fashion_model.networks import ARCHITECTURES, CLASSES, NETWORKS, NeuralNetwork
+from fashion_model.networks import (
+    ARCHITECTURES,
+    CLASSES,
+    CLASSIFIERS,
+    NETWORKS,
+    NeuralNetwork,
+    coupled,
+)
 
-ANSWERING = [*NETWORKS, "plain"]  # a teacher has classes too
 PRINTED = """\
 NeuralNetwork(
   (flatten): Flatten(start_dim=1, end_dim=-1)
@@ -50,7 +56,7 @@ def test_the_ten_classes_in_the_published_order():
     assert list(CLASSES) == FashionMNIST.classes
 
 
-@pytest.mark.parametrize("name", ANSWERING)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_network_takes_both_shapes_and_gives_ten_logits(name):
     torch.manual_seed(0)
     network = ARCHITECTURES[name]().eval()
@@ -66,7 +72,7 @@ def test_every_network_takes_both_shapes_and_gives_ten_logits(name):
     assert torch.equal(probabilities.argmax(1), logits.argmax(1))
 
 
-@pytest.mark.parametrize("name", ANSWERING)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_network_learns(name):
     """Every weight gets a gradient, and a few steps on four pictures lower the loss."""
     torch.manual_seed(0)
@@ -82,3 +88,15 @@ def test_every_network_learns(name):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+def test_coupled_networks_answer_with_the_mean_of_their_logits():
+    torch.manual_seed(0)
+    networks = [NETWORKS["cnn"]().eval() for _ in range(2)]
+    both = coupled(networks)
+    assert str(both) == str(ARCHITECTURES["coupled"]())
+    x = torch.rand(5, 1, 28, 28)
+    with torch.inference_mode():
+        torch.testing.assert_close(both(x), (networks[0](x) + networks[1](x)) / 2)
+        assert not torch.allclose(both(x), networks[0](x), atol=1e-3)
+    assert sum(p.numel() for p in both.parameters()) <= 2_500_000

@@ -230,8 +230,8 @@ def test_the_other_network_is_found_from_a_copy_and_missed_where_it_is_gone(
         fashion_model.load(copy, device="cpu")
     other, card = fashion_model.checkpoint.load(fashion_model.DEFAULT, "cpu")
     fashion_model.checkpoint.save(tmp_path / "two.safetensors", other, card)
-    with pytest.raises(CheckpointError, match="other than"):
-        fashion_model.load(copy, device="cpu")
+    # of any architecture that answers with a class
+    assert len(fashion_model.load(copy, device="cpu").networks) == 2
     (tmp_path / "two.safetensors").unlink()
     monkeypatch.setattr(fashion_model.checkpoint, "FOLDER", pair)
     for name in ("finder", "lines"):

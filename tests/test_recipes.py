@@ -16,6 +16,7 @@ from fashion_model import (
     training,
 )
 from fashion_model.errors import CheckpointError, DataError, InputError
+from fashion_model.options import TRAINED
 from fashion_model.recipes import make
 from fashion_model.training import Pictures
 
@@ -240,6 +241,69 @@ def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_p
         finishing.blend(first, "cnn", 0.5, out=out)
 
 
+def test_two_networks_are_coupled_and_scored_anew(options, tmp_path, monkeypatch):
+    one, two = (
+        make("cnn", seed=seed, **options | {"out": tmp_path / f"{seed}.safetensors"})
+        for seed in (1, 2)
+    )
+    path = finishing.couple([one, two], out=tmp_path / "both.safetensors")
+    network, card = checkpoint.load(path, "cpu")
+    assert (card["architecture"], card["parameters"]) == ("coupled", 2_258_634)
+    assert card["pictures"] == {"clean": 40, "extra": 0}
+    assert (card["data"], card["held_out"]) == (recipes.ORIGINS[:1], {"fashion-mnist": 40})
+    assert [each["seed"] for each in card["coupled"]] == [1, 2]
+    test = Pictures.of(*data.load_fashion_mnist(False))
+    logits = training.logits_of(network, test.pixels)
+    torch.testing.assert_close(
+        logits,
+        sum(training.logits_of(checkpoint.load(each, "cpu")[0], test.pixels) for each in (one, two))
+        / 2,
+    )
+    assert card["accuracy"]["test"] == training.accuracy(logits, test.accept)
+    again = finishing.calibrate(path, out=tmp_path / "again.safetensors", progress=False)
+    assert checkpoint.load(again, "cpu")[1] == card
+    with pytest.raises(CheckpointError, match=r"not \['coupled'\]"):
+        finishing.couple([one, path])
+    monkeypatch.setattr(checkpoint, "FOLDER", tmp_path)
+    assert finishing.couple([one, two]) == tmp_path / "cnn.safetensors"
+    assert checkpoint.load("cnn", "cpu")[1]["people"] == "cnn-people"
+
+
+def test_a_settled_recipe_learns_the_validation_images_too(options, real_folder, tmp_path):
+    part = make("cnn", **options | {"out": tmp_path / "part.safetensors"})
+    whole = make("cnn", start=part, whole=True, **options)
+    _, card = checkpoint.load(whole, "cpu")
+    assert card["data"] == [recipes.WHOLE, recipes.ORIGINS[0]]
+    assert card["held_out"] == {"fashion-mnist": 0}
+    assert card["pictures"] == {"clean": 80, "extra": 0}
+    assert set(card["accuracy"]) == {"test"}
+    assert card["temperature"] == {}
+    finishing.calibrate(whole, like=part)
+    like, told = (checkpoint.load(path, "cpu")[1] for path in (part, whole))
+    assert told["temperature"]["dataset"] > 0
+    assert told == card | {key: like[key] for key in training.CONFIDENCES}
+    both = finishing.couple([part, whole], out=tmp_path / "both.safetensors")
+    told = checkpoint.load(both, "cpu")[1]
+    assert told["held_out"] == {"fashion-mnist": 0}
+    assert (set(told["accuracy"]), told["platt"]) == ({"test"}, {})
+
+    # whoever has it as a start or a teacher has seen them too
+    out = {"out": tmp_path / "later.safetensors"}
+    with pytest.raises(DataError, match="--whole"):
+        finishing.calibrate(whole)
+    with pytest.raises(DataError, match="--whole"):
+        finishing.blend(part, whole, 0.5)
+    with pytest.raises(DataError, match="--whole"):
+        make("cnn", start=whole, **options | out)
+    with pytest.raises(DataError, match="--whole"):
+        make("mlp", teachers=[whole], **options | out)
+    make("mlp", teachers=[whole], whole=True, **options | out)
+    with pytest.raises(DataError, match="alone"):
+        make("mlp", real=real_folder, whole=True, **options | out)
+    with pytest.raises(DataError, match="alone"):
+        make("lines", whole=True, **options | out)
+
+
 def test_the_finder_has_no_confidences_to_calibrate():
     with pytest.raises(CheckpointError, match="nothing to calibrate"):
         finishing.calibrate("finder")
@@ -357,4 +421,4 @@ def test_labels_beside_teachers_want_teachers_and_other_pictures(options, networ
 
 
 def test_there_is_a_recipe_for_each_architecture():
-    assert set(recipes.RECIPES) == set(checkpoint.ARCHITECTURES)
+    assert set(recipes.RECIPES) == set(TRAINED)
