@@ -70,7 +70,10 @@ def couple(options: argparse.Namespace) -> int:
     """Write one network that answers with the mean of the logits of two."""
     from fashion_model import finishing
 
-    _told(finishing.couple(options.checkpoints, root=options.data, out=options.out))
+    path = finishing.couple(
+        options.checkpoints, root=options.data, real=options.real, out=options.out
+    )
+    _told(path)
     return 0
 
 

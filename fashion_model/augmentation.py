@@ -56,6 +56,18 @@ def shift_and_flip(x: torch.Tensor, generator: torch.Generator, shift: int = 2) 
     return padded[batch, 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
 
 
+def mix(x: torch.Tensor, generator: torch.Generator, chance: float = 0.5) -> torch.Tensor:
+    """Blend that share of x (N, 1, H, W), each with another one of x and in any proportion.
+
+    Mixup (Zhang et al. 2018, arXiv 1710.09412), for a teacher to say what it sees in them.
+    """
+    n, device = len(x), x.device
+    other = torch.randperm(n, generator=generator, device=device)
+    share = torch.rand(n, generator=generator, device=device)
+    kept = torch.rand(n, generator=generator, device=device) >= chance
+    return torch.lerp(x[other], x, torch.where(kept, 1.0, share).view(-1, 1, 1, 1))
+
+
 def erase(x: torch.Tensor, generator: torch.Generator, chance: float = 0.5) -> torch.Tensor:
     """Fill a rectangle of 2 to 40 % of the area with noise (Zhong et al. 2017, 1708.04896)."""
     n, _, height, width = x.shape

@@ -63,12 +63,14 @@ def couple(
     networks: Sequence[str | Path],
     *,
     root: str | Path | None = None,
+    real: str | Path | None = None,
     out: str | Path | None = None,
+    progress: bool = True,
 ) -> Path:
     """Write the checkpoint of two trained networks of architecture "cnn", coupled; its path.
 
-    Scored and calibrated on Fashion-MNIST as make does it, unless one of them has learnt the
-    validation images. Raises CheckpointError where they are of another architecture.
+    Scored and calibrated as make does it, unless one of them has learnt the validation images.
+    Raises CheckpointError where they are of another architecture.
     """
     loaded = [checkpoint.load(name, "cpu") for name in networks]
     others = [told["architecture"] for _, told in loaded if told["architecture"] != "cnn"]
@@ -84,9 +86,7 @@ def couple(
     }
     for _, told in loaded:
         card = with_those_of(card, told)
-    path = Path(out) if out is not None else checkpoint.resolve("cnn")
-    if out is None:
-        card |= place("cnn", people=False)[1]
+    path, more = place("cnn", real is not None) if out is None else (Path(out), {})
     watched = None if known else Pictures.of(*validation)
     card |= {
         "architecture": "coupled",
@@ -97,9 +97,8 @@ def couple(
             for network, told in loaded
         ],
     }
-    card |= calibrated(made, {} if watched is None else {"dataset": watched})
-    checkpoint.save(path, made, card)
-    return path
+    checkpoint.save(path, made, card | more)
+    return path if known else calibrate(path, root=root, real=real, progress=progress)
 
 
 def calibrate(

@@ -46,7 +46,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add = commands.add_parser("couple", help="one network of two of architecture cnn")
     add.add_argument("checkpoints", nargs=2, metavar="NAME", help="checkpoints or their paths")
     add.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
-    add.add_argument("--out", type=Path, metavar="FILE", help="default: checkpoints/cnn")
+    add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
+    add.add_argument("--out", type=Path, metavar="FILE", help=place)
     add.set_defaults(command="couple")
 
     add = commands.add_parser("calibrate", help="set a checkpoint's confidences right anew")

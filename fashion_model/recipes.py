@@ -36,7 +36,14 @@ RECIPES = {
 }
 # What differs where they learn from Fashion-MNIST alone, whose images they then need not know bent
 ALONE: dict[str, dict[str, Any]] = {
-    "mlp": {"epochs": 400, "affine_chance": 0.2, "shift": 1, "jitter": 1, "views": 8},
+    "mlp": {
+        "epochs": 500,
+        "affine_chance": 0.2,
+        "shift": 1,
+        "jitter": 1,
+        "views": 16,
+        "mix_chance": 0.5,
+    },
     "cnn": {"epochs": 32, "affine_chance": 0.2, "erase_chance": 0.4},
 }
 HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees

@@ -30,8 +30,9 @@ class Recipe:
     smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
     others move by whole pixels, which blurs nothing), shift the pixels that they move by.
     teachers: networks that it learns from, together, instead of from the labels, by so many views
-    of each picture (see distillation): names or paths of checkpoints; jitter is how many pixels
-    those move by besides, which asks the teachers nothing; clean_by_labels: but not of
+    of each picture (see distillation): names or paths of checkpoints; mix_chance is the share of
+    views that are two pictures blended, jitter how many pixels they move by besides, which asks
+    the teachers nothing; clean_by_labels: but not of
     Fashion-MNIST's images, which it learns by their labels, changed anew each time. bfloat16:
     whether forward and backward compute in it (weights and loss stay float32).
     """
@@ -50,6 +51,7 @@ class Recipe:
     erase_chance: float = 0.0
     teachers: tuple[str, ...] = ()
     views: int = 5
+    mix_chance: float = 0.0
     jitter: int = 0
     clean_by_labels: bool = False
     bfloat16: bool = False

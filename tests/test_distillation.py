@@ -132,6 +132,29 @@ def test_an_interrupted_student_goes_on_with_the_same_views(pictures, tmp_path, 
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_a_share_of_the_views_are_mixtures(pictures, tmp_path, monkeypatch):
+    seen = []
+
+    def views_of(pixels, teacher, copies, change, progress):
+        seen.append(change(pixels.unsqueeze(1).float() / 255))
+        return real(pixels, teacher, copies, change, progress)
+
+    real = training.views_of
+    monkeypatch.setattr(training, "views_of", views_of)
+    for chance in (0.0, 1.0):
+        recipe = Recipe(epochs=1, teachers=("cnn",), shift=0, affine_chance=0.0, mix_chance=chance)
+        train(
+            *("mlp", pictures, pictures),
+            recipe=recipe,
+            teacher=Brightest(),
+            out=tmp_path / f"{chance}.safetensors",
+            device="cpu",
+            progress=False,
+        )
+    kinds = [len({tuple(row) for row in each.flatten(1).tolist()}) for each in seen]
+    assert kinds[0] <= 20 < kinds[1]  # ten bars and their mirror images, or what lies between
+
+
 def test_labels_and_teacher_have_a_say_by_the_picture():
     """Three pictures by their labels and two by the teacher: a fifth of the loss each."""
     x, seen = torch.rand(3, 1, 28, 28), torch.rand(2, 1, 28, 28)

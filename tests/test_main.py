@@ -246,7 +246,7 @@ def test_couple_and_calibrate_hand_their_options_over(tmp_path, monkeypatch, cap
     monkeypatch.setattr(finishing, "couple", couple)
     monkeypatch.setattr(finishing, "calibrate", calibrate)
     assert main(["couple", "a", "b", "--data", "d", "--out", "o"]) == 0
-    assert asked == {"of": ["a", "b"], "root": "d", "out": Path("o")}
+    assert asked == {"of": ["a", "b"], "root": "d", "real": None, "out": Path("o")}
     assert "test accuracy 9" in capsys.readouterr().out
     assert main(["calibrate", "--network", "c", "--like", "l"]) == 0
     assert asked == {"of": "c", "root": None, "real": None, "like": "l", "out": None}

@@ -241,12 +241,12 @@ def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_p
         finishing.blend(first, "cnn", 0.5, out=out)
 
 
-def test_two_networks_are_coupled_and_scored_anew(options, tmp_path, monkeypatch):
+def test_two_networks_are_coupled_and_scored_anew(options, real_folder, tmp_path, monkeypatch):
     one, two = (
         make("cnn", seed=seed, **options | {"out": tmp_path / f"{seed}.safetensors"})
         for seed in (1, 2)
     )
-    path = finishing.couple([one, two], out=tmp_path / "both.safetensors")
+    path = finishing.couple([one, two], out=tmp_path / "both.safetensors", progress=False)
     network, card = checkpoint.load(path, "cpu")
     assert (card["architecture"], card["parameters"]) == ("coupled", 2_258_634)
     assert card["pictures"] == {"clean": 40, "extra": 0}
@@ -264,9 +264,15 @@ def test_two_networks_are_coupled_and_scored_anew(options, tmp_path, monkeypatch
     assert checkpoint.load(again, "cpu")[1] == card
     with pytest.raises(CheckpointError, match=r"not \['coupled'\]"):
         finishing.couple([one, path])
+    finder, about = checkpoint.load("finder", "cpu")
     monkeypatch.setattr(checkpoint, "FOLDER", tmp_path)
-    assert finishing.couple([one, two]) == tmp_path / "cnn.safetensors"
-    assert checkpoint.load("cnn", "cpu")[1]["people"] == "cnn-people"
+    checkpoint.save(checkpoint.resolve("finder"), finder, about)
+    for name, people in (("cnn", "cnn-people"), ("cnn-people", None)):
+        real = None if people else real_folder
+        assert finishing.couple([one, two], real=real, progress=False) == checkpoint.resolve(name)
+        card = checkpoint.load(name, "cpu")[1]
+        assert card.get("people") == people
+        assert set(card["platt"]) == {"dataset"} | ({"photo", "drawing"} if real else set())
 
 
 def test_a_settled_recipe_learns_the_validation_images_too(options, real_folder, tmp_path):
@@ -285,7 +291,8 @@ def test_a_settled_recipe_learns_the_validation_images_too(options, real_folder,
     both = finishing.couple([part, whole], out=tmp_path / "both.safetensors")
     told = checkpoint.load(both, "cpu")[1]
     assert told["held_out"] == {"fashion-mnist": 0}
-    assert (set(told["accuracy"]), told["platt"]) == ({"test"}, {})
+    assert set(told["accuracy"]) == {"test"}
+    assert "platt" not in told
 
     # whoever has it as a start or a teacher has seen them too
     out = {"out": tmp_path / "later.safetensors"}

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from fashion_model import checkpoint, training
-from fashion_model.augmentation import affine, erase, shift_and_flip
+from fashion_model.augmentation import affine, erase, mix, shift_and_flip
 from fashion_model.errors import CheckpointError
 from fashion_model.folding import fold, unfold, with_batch_norm
-from fashion_model.networks import ARCHITECTURES, NETWORKS
+from fashion_model.networks import ARCHITECTURES
 from fashion_model.run import Recipe, Run
 from fashion_model.training import Pictures, accuracy, loss_of, train
 
@@ -90,11 +90,11 @@ def test_folding_changes_nothing_but_the_form(name):
     assert fold(twin).state_dict().keys() == network.state_dict().keys()
 
 
-@pytest.mark.parametrize(("name", "layers"), [("cnn", 19), ("mlp", 5)])
+@pytest.mark.parametrize(("name", "layers"), [("cnn", 19), ("coupled", 19), ("mlp", 5)])
 def test_in_bfloat16_every_layer_computes_what_it_does_in_float32(name, layers):
     """Layer by layer, so that one with a broken kernel shows; a bfloat16 has three digits."""
     torch.manual_seed(0)
-    twin = with_batch_norm(NETWORKS[name]()).to(memory_format=torch.channels_last)
+    twin = with_batch_norm(ARCHITECTURES[name]()).to(memory_format=torch.channels_last)
     found: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     x = torch.rand(16, 1, 28, 28)
     for bfloat16, outputs in found.items():
@@ -163,7 +163,7 @@ def test_shifts_move_whole_pixels_and_flip_at_most():
     assert set(places[:, 1].tolist()) == {*range(18, 23), *range(5, 10)}  # flipped: 27 - 20 = 7
 
 
-@pytest.mark.parametrize("change", [affine, shift_and_flip, erase])
+@pytest.mark.parametrize("change", [affine, shift_and_flip, erase, mix])
 def test_augmentation_is_seeded_keeps_the_shape_and_the_range(change):
     x = torch.rand(20, 1, 28, 28)
     before = x.clone()
@@ -185,6 +185,19 @@ def test_affine_with_nothing_to_change_only_flips():
     flipped = (moved - x.flip(3)).abs().amax((1, 2, 3)) < 1e-4
     assert (straight ^ flipped).all()
     assert 8 < flipped.sum() < 32
+
+
+def test_mixtures_are_of_two_pictures_in_any_proportion():
+    x = torch.eye(400).view(400, 1, 20, 20)  # each has a pixel of its own
+    mixed = mix(x, torch.Generator().manual_seed(0), 0.5).flatten(1)
+    torch.testing.assert_close(mixed.sum(1), torch.ones(400))
+    parts = (mixed > 0).sum(1)
+    assert set(parts.tolist()) <= {1, 2}
+    assert 150 < (parts == 2).sum() < 250
+    own = mixed.diagonal()
+    assert torch.equal(own[parts == 1], torch.ones(int((parts == 1).sum())))
+    assert own[parts == 2].min() < 0.1
+    assert 0.9 < own[parts == 2].max() < 1
 
 
 # Whole runs.
