@@ -25,6 +25,12 @@ ENGLISH = {
     "strided": "Each of {outputs} filters slides over the {inputs} maps in steps of {step}, so "
     "that the maps shrink, and notes how well each {size} spot fits its pattern. Training has "
     "found these patterns: {learned} numbers.",
+    "beside": "Here {groups} networks lie side by side, whose logits are averaged in the end: each "
+    "of {outputs} filters slides over the {inputs} maps of its own one, and notes how well each "
+    "{size} spot fits its pattern. Training has found these patterns: {learned} numbers.",
+    "beside strided": "Each of {outputs} filters slides over the {inputs} maps of its own network "
+    "in steps of {step}, so that the maps shrink, and notes how well each {size} spot fits its "
+    "pattern. Training has found these patterns: {learned} numbers.",
     "residual": "Two convolutions, each with its bend, look at the {inputs} maps; what they find "
     "is added to the maps, so that nothing seen before is lost. Training has found their "
     "patterns: {learned} numbers.",
@@ -82,9 +88,14 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
         return say("unshuffle", side=side, square=side * side)
     if isinstance(module, nn.Conv2d):
         step, (height, width) = module.stride[0], module.kernel_size
-        key = "convolution" if step == 1 else "strided"
-        maps = {"outputs": module.out_channels, "inputs": module.in_channels}
-        return say(key, **maps, step=step, size=f"{height}x{width}", learned=learned)
+        groups = module.groups
+        if groups == 1:
+            key = "convolution" if step == 1 else "strided"
+        else:
+            key = "beside" if step == 1 else "beside strided"
+        maps = {"outputs": module.out_channels, "inputs": module.in_channels // groups}
+        size = f"{height}x{width}"
+        return say(key, **maps, groups=groups, step=step, size=size, learned=learned)
     if isinstance(module, Residual):
         return say("residual", inputs=str(before.shape[1]), learned=learned)
     if isinstance(module, nn.AdaptiveMaxPool2d):

@@ -9,14 +9,14 @@ from torch import nn
 import fashion_model
 from fashion_model import CLASSES, NETWORKS, checkpoint, explain
 from fashion_model.images import Prepared
-from fashion_model.networks import ConvolutionalNetwork, NeuralNetwork
+from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, NeuralNetwork
 
 
-@pytest.fixture(params=sorted(NETWORKS))
+@pytest.fixture(params=sorted(CLASSIFIERS))
 def network(request):
     """Each architecture, with random weights."""
     torch.manual_seed(0)
-    return NETWORKS[request.param]().eval()
+    return CLASSIFIERS[request.param]().eval()
 
 
 @pytest.fixture
@@ -72,6 +72,14 @@ def test_the_convolutional_network_stage_by_stage(pixels):
     np.testing.assert_allclose(lines, (local + body).numpy(), atol=1e-5)
     assert steps["stages.head"].title == "Logits"
     assert steps["stages.head"].module == repr(network.stages.head)
+
+
+def test_coupled_networks_tell_that_they_lie_side_by_side(pixels):
+    steps = {s.name: s for s in explain.layers(CLASSIFIERS["coupled"]().eval(), pixels)}
+    assert "128 filters slides over the 4 maps" in steps["stages.local.0"].sentence
+    assert "2 networks lie side by side" in steps["stages.local.2"].sentence
+    assert "128 filters slides over the 64 maps of its own" in steps["stages.local.2"].sentence
+    assert "320 filters slides over the 64 maps of its own" in steps["stages.shrink.0"].sentence
 
 
 def test_every_step_has_its_words(network, pixels):

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 import fashion_model
 from conftest import TOP
 from fashion_model import CLASSES, NETWORKS, InputError, explain, wording
+from fashion_model.networks import CLASSIFIERS
 from page.payloads import told
 from page.words import LANGUAGES, words
 
@@ -38,10 +39,10 @@ def test_what_the_network_says_has_its_chinese():
     assert {f"network.{name}" for name in NETWORKS} <= words()["zh"].keys()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_step_has_a_title(name):
     pixels = torch.zeros(1, 1, 28, 28)
-    titles = {f"title.{step.title}" for step in explain.layers(NETWORKS[name]().eval(), pixels)}
+    titles = {f"title.{step.title}" for step in explain.layers(CLASSIFIERS[name]().eval(), pixels)}
     assert titles <= words()["zh"].keys()
 
 
