@@ -44,6 +44,7 @@ def train(options: argparse.Namespace) -> int:
         epochs=options.epochs,
         start=options.start,
         teachers=options.teacher,
+        views=options.views,
         clean_by_labels=options.clean_by_labels,
         whole=options.whole,
         seed=options.seed,

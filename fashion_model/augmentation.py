@@ -5,6 +5,8 @@ import math
 import torch
 from torch.nn import functional as F
 
+from fashion_model.run import Recipe
+
 
 def affine(
     x: torch.Tensor,
@@ -88,3 +90,18 @@ def erase(x: torch.Tensor, generator: torch.Generator, chance: float = 0.5) -> t
     )
     noise = torch.rand(x.shape, generator=generator, device=device)
     return torch.where(inside[:, None], noise, x)
+
+
+def view(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """What a teacher is asked about, of x (N, 1, 28, 28)."""
+    changed = augmented(x, recipe, generator)
+    return mix(changed, generator, recipe.mix_chance) if recipe.mix_chance else changed
+
+
+def augmented(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """x (N, 1, 28, 28) changed at random as recipe says."""
+    moved = shift_and_flip(x, generator, recipe.shift)
+    chosen = torch.rand(len(x), generator=generator, device=x.device) < recipe.affine_chance
+    if chosen.any():
+        moved[chosen] = affine(x[chosen], generator, shift=recipe.shift)
+    return erase(moved, generator, recipe.erase_chance) if recipe.erase_chance else moved

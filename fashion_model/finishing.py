@@ -10,15 +10,8 @@ import torch
 from fashion_model import checkpoint, data
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, coupled
-from fashion_model.recipes import (
-    HELD_OUT,
-    ORIGINS,
-    WHOLE,
-    has_seen_all,
-    held_out,
-    place,
-    with_those_of,
-)
+from fashion_model.provenance import ORIGINS, WHOLE, has_seen_all, with_those_of
+from fashion_model.recipes import HELD_OUT, held_out, place
 from fashion_model.training import CONFIDENCES, Pictures, calibrated, scored
 
 ACCOUNT = ("accuracy", "before", "epochs", "pictures", "recipe", "seconds", "seed")  # of a training

@@ -27,6 +27,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     teachers = "checkpoints or their paths to learn from together, in place of the labels"
     add.add_argument("--teacher", nargs="+", default=[], metavar="NAME", help=teachers)
     place = "default: checkpoints/NETWORK, with --real NETWORK-people"
+    fewer = "of each picture, for the teachers, instead of the recipe's number"
+    add.add_argument("--views", type=_count, help=fewer)
     own = "learn Fashion-MNIST's images by their labels all the same"
     add.add_argument("--clean-by-labels", action="store_true", help=own)
     last = "learn the 5,000 validation images too, with a recipe that is settled"

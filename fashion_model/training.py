@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from fashion_model import calibration, checkpoint
-from fashion_model.augmentation import affine, erase, mix, shift_and_flip
+from fashion_model.augmentation import augmented, view
 from fashion_model.distillation import taught, views_of
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import CLASSES
@@ -135,7 +135,7 @@ def train(
     if teacher is not None and run.epoch < recipe.epochs:
         started = time.perf_counter()
         chance = torch.Generator(run.device).manual_seed(seed)  # the same views after a stop
-        change = partial(_view, recipe=recipe, generator=chance)
+        change = partial(view, recipe=recipe, generator=chance)
         shown = pixels[first_taught:]
         views = views_of(shown, teacher.to(run.device), recipe.views, change, progress)
         run.seconds += time.perf_counter() - started
@@ -236,18 +236,3 @@ def _both(
         return torch.stack(parts).sum() / len(said)
 
     return loss
-
-
-def _view(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """What a teacher is asked about, of x (N, 1, 28, 28)."""
-    changed = augmented(x, recipe, generator)
-    return mix(changed, generator, recipe.mix_chance) if recipe.mix_chance else changed
-
-
-def augmented(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
-    """x (N, 1, 28, 28) changed at random as recipe says."""
-    moved = shift_and_flip(x, generator, recipe.shift)
-    chosen = torch.rand(len(x), generator=generator, device=x.device) < recipe.affine_chance
-    if chosen.any():
-        moved[chosen] = affine(x[chosen], generator, shift=recipe.shift)
-    return erase(moved, generator, recipe.erase_chance) if recipe.erase_chance else moved

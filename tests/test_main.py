@@ -168,6 +168,7 @@ def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
         "epochs": None,
         "start": None,
         "teachers": [],
+        "views": None,
         "clean_by_labels": False,
         "whole": False,
         "seed": 0,

