@@ -10,11 +10,9 @@ import torch
 from fashion_model import checkpoint, data
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, coupled
-from fashion_model.provenance import ORIGINS, WHOLE, has_seen_all, with_those_of
+from fashion_model.provenance import ORIGINS, WHOLE, account, has_seen_all, with_those_of
 from fashion_model.recipes import HELD_OUT, held_out, place
 from fashion_model.training import CONFIDENCES, Pictures, calibrated, scored
-
-ACCOUNT = ("accuracy", "before", "epochs", "pictures", "recipe", "seconds", "seed")  # of a training
 
 
 def blend(
@@ -70,12 +68,15 @@ def couple(
     if others or len(loaded) != 2:
         raise CheckpointError(f"two of architecture cnn are coupled, not {others or len(loaded)}.")
     made = coupled([cast(ConvolutionalNetwork, network) for network, _ in loaded])
-    (images, _), validation = data.split(*data.load_fashion_mnist(True, root))
+    _, validation = data.split(*data.load_fashion_mnist(True, root))
     known = any(has_seen_all(told) for _, told in loaded)
     card: dict[str, Any] = {
         "data": [WHOLE if known else ORIGINS[0]],
         "held_out": {"fashion-mnist": 0 if known else data.VALIDATION},
-        "pictures": {"clean": len(images) + known * len(validation[0]), "extra": 0},
+        "pictures": {
+            key: max(told.get("pictures", {}).get(key, 0) for _, told in loaded)
+            for key in ("clean", "extra")
+        },
     }
     for _, told in loaded:
         card = with_those_of(card, told)
@@ -86,10 +87,16 @@ def couple(
         "parameters": sum(p.numel() for p in made.parameters()),
         "accuracy": scored(made, watched, Pictures.of(*data.load_fashion_mnist(False, root))),
         "coupled": [
-            {key: told.get(key) for key in ACCOUNT} | {"digest": checkpoint.digest(network)}
+            {key: told.get(key) for key in ("accuracy", "seed")}
+            | {"digest": checkpoint.digest(network)}
             for network, told in loaded
         ],
     }
+    runs: list[dict[str, Any]] = []  # of both, and what both come from once
+    for _, told in loaded:
+        runs += [run for run in [*told.get("before", []), account(told)] if run not in runs]
+    card |= {**runs[-1], "before": runs[:-1]}
+    card |= {key: told[key] for key in ("device", "versions") if key in told}
     checkpoint.save(path, made, card | more)
     return path if known else calibrate(path, root=root, real=real, progress=progress)
 

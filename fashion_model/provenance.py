@@ -17,13 +17,19 @@ REAL_ORIGINS = [
 
 def with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """card, which also tells of the pictures that an earlier network had learnt from, or not."""
-    more = [each for each in before.get("data", []) if each not in card["data"]]
+    told = [*card["data"], *([ORIGINS[0]] if WHOLE in card["data"] else [])]
+    more = [each for each in before.get("data", []) if each not in told]
     if has_seen_all(before) and not has_seen_all(card):
         raise DataError(
             "its start or a teacher has learnt the validation images (--whole): so must it."
         )
     held_out = {**before.get("held_out", {}), **card["held_out"]}
     return {**card, "data": card["data"] + more, "held_out": held_out}
+
+
+def account(card: dict[str, Any]) -> dict[str, Any]:
+    """What stays told of a training when its weights are the beginning or a part of others."""
+    return {key: card[key] for key in ("epochs", "seconds", "recipe") if key in card}
 
 
 def has_seen_all(card: dict[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from fashion_model.augmentation import augmented, view
 from fashion_model.distillation import taught, views_of
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import CLASSES
+from fashion_model.provenance import account
 from fashion_model.run import Recipe, Run
 
 CONFIDENCES = ("temperature", "platt", "sure_from", "unsure_below")  # a card's, by kind of picture
@@ -117,8 +118,7 @@ def train(
         if told["architecture"] != network:
             raise CheckpointError(f"{start} is of architecture {told['architecture']}: {network}?")
         said += f", from {checkpoint.digest(first)[:12]}"
-        account = {key: told[key] for key in ("epochs", "seconds", "recipe") if key in told}
-        before = [*told.get("before", []), account]
+        before = [*told.get("before", []), account(told)]
     if teacher is not None:
         said += f", taught by {checkpoint.digest(teacher)[:12]}"
     run = Run(network, recipe, seed, device, said)
