@@ -21,7 +21,8 @@ def with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any
     more = [each for each in before.get("data", []) if each not in told]
     if has_seen_all(before) and not has_seen_all(card):
         raise DataError(
-            "its start or a teacher has learnt the validation images (--whole): so must it."
+            "its start or a teacher has learnt the validation images: add --whole, or name others "
+            "with --start and --teacher."
         )
     held_out = {**before.get("held_out", {}), **card["held_out"]}
     return {**card, "data": card["data"] + more, "held_out": held_out}
@@ -29,7 +30,7 @@ def with_those_of(card: dict[str, Any], before: dict[str, Any]) -> dict[str, Any
 
 def account(card: dict[str, Any]) -> dict[str, Any]:
     """What stays told of a training when its weights are the beginning or a part of others."""
-    return {key: card[key] for key in ("epochs", "seconds", "recipe") if key in card}
+    return {key: card[key] for key in ("epochs", "seconds", "seed", "recipe") if key in card}
 
 
 def has_seen_all(card: dict[str, Any]) -> bool:

@@ -141,6 +141,7 @@ def test_wrong_command_lines_end_with_status_2(arguments, capsys):
 def test_train_writes_a_checkpoint_that_predicts(tmp_path, made_up_data, sheet, capsys):
     out = tmp_path / "mlp.safetensors"
     arguments = ["train", "--network", "mlp", "--data", str(made_up_data), "--out", str(out)]
+    arguments += ["--teacher", "cnn-people"]  # which the validation images were held out from
     assert main([*arguments, "--epochs", "1", "--device", "cpu", "--seed", "3"]) == 0
     _, card = checkpoint.load(out, device="cpu")
     scores = card["accuracy"]

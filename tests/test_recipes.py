@@ -125,13 +125,13 @@ def test_a_card_tells_what_its_teachers_and_its_start_had_seen(options, real_fol
 
 def test_where_the_committed_ones_go(options, real_folder, tmp_path, monkeypatch):
     """NETWORK reads Fashion-MNIST, and names NETWORK-people, which learns from people too."""
-    (teacher, _), more = checkpoint.load("cnn-people", "cpu"), options | {"out": None}
+    (teacher, told), more = checkpoint.load("cnn-people", "cpu"), options | {"out": None}
     finder, lines = ((n, *checkpoint.load(n, "cpu")) for n in ("finder", "lines"))
     monkeypatch.setattr(checkpoint, "FOLDER", tmp_path / "made")
     for name, network, card in (finder, lines):
         checkpoint.save(checkpoint.resolve(name), network, card)
     for name in ("cnn", "cnn-people"):
-        checkpoint.save(checkpoint.resolve(name), teacher, {"architecture": "cnn"})
+        checkpoint.save(checkpoint.resolve(name), teacher, {"architecture": told["architecture"]})
     assert make("mlp", real=real_folder, **more) == tmp_path / "made/mlp-people.safetensors"
     assert make("mlp", **more) == tmp_path / "made/mlp.safetensors"
     cards = [checkpoint.load(name, "cpu")[1] for name in ("mlp-people", "mlp")]
@@ -222,6 +222,7 @@ def test_calibrating_anew_changes_nothing_but_what_it_is_about(options, real_fol
 
 
 def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_path):
+    options["teachers"] = ["cnn-people"]  # which the validation images were held out from
     first = make("mlp", **options | {"out": tmp_path / "first.safetensors"})
     second = make("mlp", start=first, **options | {"out": tmp_path / "second.safetensors"})
     out = tmp_path / "blend.safetensors"
@@ -239,7 +240,7 @@ def test_a_blend_lies_between_two_and_is_scored_anew(options, real_folder, tmp_p
     with pytest.raises(CheckpointError, match="between 0 and 1"):
         finishing.blend(first, second, 1.5, out=out)
     with pytest.raises(CheckpointError, match="one architecture"):
-        finishing.blend(first, "cnn", 0.5, out=out)
+        finishing.blend(first, "cnn-people", 0.5, out=out)
 
 
 def test_two_networks_are_coupled_and_scored_anew(options, real_folder, tmp_path, monkeypatch):
@@ -338,7 +339,7 @@ def test_pictures_as_they_are_have_half_of_the_weight_when_confidences_are_set_r
 
 
 def test_each_kind_gets_the_temperature_of_its_own_pictures(options):
-    network, _ = checkpoint.load(make("mlp", **options), "cpu")
+    network, _ = checkpoint.load(make("cnn", **options), "cpu")
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (50, 28, 28), generator=generator, dtype=torch.uint8)
     logits = training.logits_of(network, pixels)
