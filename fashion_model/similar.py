@@ -29,7 +29,7 @@ from fashion_model.explain import chain
 from fashion_model.networks import CLASSES
 
 SHEET = Path(__file__).with_name("similar.png")
-EACH = 300  # images of every class: 1.2 MB, and 1.5 s of one core for the larger network
+EACH = 300  # images of every class: 1.2 MB, and 8 s of one core for the larger network
 COLUMNS = 60  # images in a row of the sheet; a multiple of ten, so that classes lie in columns
 INDICES = "indices"  # the PNG's text with the images' places in the training set, as JSON
 BATCH = 25  # images at once: short steps, between which other requests get the processor
