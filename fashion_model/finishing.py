@@ -122,6 +122,8 @@ def calibrate(
     path = checkpoint.resolve(network) if out is None else Path(out)
     if like is not None:
         told = checkpoint.load(like, "cpu")[1]
+        if not told.get("temperature"):
+            raise CheckpointError(f"{like} was not calibrated: there is nothing to take over.")
         checkpoint.save(path, trained, card | {key: told.get(key, {}) for key in CONFIDENCES})
         return path
     _validated(network, card)

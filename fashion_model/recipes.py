@@ -97,6 +97,8 @@ def make(
         recipe = replace(recipe, teachers=tuple(map(_for_people, recipe.teachers)))
     if clean_by_labels and (network in ("finder", "lines") or not recipe.teachers or real is None):
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
+    if views is not None and not recipe.teachers:
+        raise DataError("--views is for a network with teachers: name them with --teacher.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
     if whole and (network not in NETWORKS or real is not None):
         raise DataError("--whole is for a network that learns Fashion-MNIST's images alone.")

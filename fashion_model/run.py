@@ -32,9 +32,9 @@ class Recipe:
     teachers: networks that it learns from, together, instead of from the labels, by so many views
     of each picture (see distillation): names or paths of checkpoints; mix_chance is the share of
     views that are two pictures blended, jitter how many pixels they move by besides, which asks
-    the teachers nothing; clean_by_labels: but not of
-    Fashion-MNIST's images, which it learns by their labels, changed anew each time. bfloat16:
-    whether forward and backward compute in it (weights and loss stay float32).
+    the teachers nothing; clean_by_labels: but not of Fashion-MNIST's images, which it learns by
+    their labels, changed anew each time. bfloat16: whether forward and backward compute in it
+    (weights and loss stay float32).
     """
 
     epochs: int

@@ -89,10 +89,8 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
     if isinstance(module, nn.Conv2d):
         step, (height, width) = module.stride[0], module.kernel_size
         groups = module.groups
-        if groups == 1:
-            key = "convolution" if step == 1 else "strided"
-        else:
-            key = "beside" if step == 1 else "beside strided"
+        alone, beside = ("convolution", "beside") if step == 1 else ("strided", "beside strided")
+        key = alone if groups == 1 else beside
         maps = {"outputs": module.out_channels, "inputs": module.in_channels // groups}
         size = f"{height}x{width}"
         return say(key, **maps, groups=groups, step=step, size=size, learned=learned)

@@ -298,6 +298,11 @@ def test_a_settled_recipe_learns_the_validation_images_too(options, real_folder,
     assert set(told["accuracy"]) == {"test"}
     assert "platt" not in told
 
+    with pytest.raises(CheckpointError, match="nothing to take over"):
+        finishing.calibrate(whole, like="finder")
+    with pytest.raises(DataError, match="--views is for"):
+        make("cnn", views=2, **options)
+
     # whoever has it as a start or a teacher has seen them too
     out = {"out": tmp_path / "later.safetensors"}
     with pytest.raises(DataError, match="--whole"):
