@@ -74,11 +74,13 @@ def views_of(
     seen = pixels.repeat(copies, 1, 1)
     said = torch.empty(len(seen), len(CLASSES), dtype=torch.float16, device=seen.device)
     bar = tqdm(total=len(seen), desc="views", disable=not progress, mininterval=5.0)
-    for batch, logits in zip(seen.split(BATCH), said.split(BATCH), strict=True):
-        view = (change(batch.unsqueeze(1).float() / 255) * 255).round().byte()
+    # in no order, for change may blend those of a batch, and neighbours are of one photo
+    mixed = torch.randperm(len(seen), generator=torch.Generator().manual_seed(len(seen)))
+    for batch in mixed.to(seen.device).split(BATCH):
+        view = (change(seen[batch].unsqueeze(1).float() / 255) * 255).round().byte()
         with torch.autocast(view.device.type, torch.bfloat16, enabled=bfloat16):
-            logits.copy_(teacher(view.float() / 255))
-        batch.copy_(view[:, 0])
+            said[batch] = teacher(view.float() / 255).to(said.dtype)
+        seen[batch] = view[:, 0]
         bar.update(len(batch))
     bar.close()
     return Views(seen, said, copies)

@@ -17,6 +17,7 @@ from fashion_model.decoding import Source, decode
 from fashion_model.errors import CheckpointError
 from fashion_model.images import Prepared, prepare
 from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS
+from fashion_model.packing import packed
 
 DEFAULT = "cnn"
 LONGEST = 512  # pixels; more detail than that is lost in 28x28 anyway
@@ -61,6 +62,7 @@ class Classifier:
         self.lines = lines
         self.people = people
         self.device = next(network.parameters()).device
+        self._packed: tuple[object, nn.Module] | None = None  # of what, and that as it answers
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -126,8 +128,7 @@ class Classifier:
             own = [i for i, each in enumerate(prepared) if self.of(each.kind) is who]
             if who is None or not own:
                 continue
-            pixels = torch.cat([prepared[i].pixels for i in own]).to(self.device)
-            logits: torch.Tensor = who.network(pixels).float().cpu()
+            logits = who._logits(torch.cat([prepared[i].pixels for i in own]))
             divisors = calibration.temperatures(who.card, [prepared[i].kind for i in own], logits)
             found[own] = F.softmax(logits / divisors[:, None], dim=1).float()
         return found
@@ -136,8 +137,17 @@ class Classifier:
     def temperature(self, prepared: Prepared) -> float:
         """What the logits of this picture are divided by before Softmax."""
         who = self.of(prepared.kind)
-        logits: torch.Tensor = who.network(prepared.pixels.to(self.device)).float().cpu()
+        logits = who._logits(prepared.pixels)
         return calibration.temperatures(who.card, [prepared.kind], logits).item()
+
+    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What network says of pixels (N, 1, 28, 28): float32 (N, 10) on the CPU."""
+        now = (self.network, [(id(p), p._version) for p in self.network.parameters()])
+        if self._packed is None or self._packed[0] != now:  # at first, and after it was trained on
+            example = torch.zeros(1, 1, 28, 28, device=self.device)
+            self._packed = (now, packed(self.network, example))
+        logits: torch.Tensor = self._packed[1](pixels.to(self.device))
+        return logits.float().cpu()
 
     def _find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mask, drawing = self.finder(pictures.to(self.device))

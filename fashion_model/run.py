@@ -26,9 +26,10 @@ class Recipe:
     learning_rate rises for warmup (a share of all steps), then falls in a line to zero; where
     muon is not zero, it is the learning rate of all weight matrices and filters but the last,
     which Muon then trains (Jordan 2024, https://kellerjordan.github.io/posts/muon/). extra is
-    how many other pictures go with each Fashion-MNIST image of an epoch, smoothing is label
-    smoothing; affine_chance is the share of pictures that are turned, scaled and sheared (the
-    others move by whole pixels, which blurs nothing), shift the pixels that they move by.
+    how many other pictures are in an epoch for each Fashion-MNIST image that there is, clean the
+    share of those images that an epoch takes itself, drawn anew. smoothing is label smoothing;
+    affine_chance is the share of pictures that are turned, scaled and sheared (the others move by
+    whole pixels, which blurs nothing), shift the pixels that they move by.
     teachers: networks that it learns from, together, instead of from the labels, by so many views
     of each picture (see distillation): names or paths of checkpoints; mix_chance is the share of
     views that are two pictures blended, jitter how many pixels they move by besides, which asks
@@ -45,6 +46,7 @@ class Recipe:
     warmup: float = 0.1
     ema: float = 0.999
     extra: float = 1.0
+    clean: float = 1.0
     smoothing: float = 0.05
     affine_chance: float = 0.5
     shift: int = 2

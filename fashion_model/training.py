@@ -100,10 +100,10 @@ def train(
 ) -> Path:
     """Train a network of NETWORKS and write its checkpoint; the path of that.
 
-    An epoch is every picture of clean once and the recipe's share of extra, drawn anew. After
-    each epoch the state is saved beside out, and a run that was interrupted goes on from there.
-    validation, where there is any, is only watched: the last epoch's weight average is what is
-    saved. test is scored once, after that, and held_out gives each kind of picture its
+    An epoch is every picture of clean once, or the recipe's share of them, and so many of extra,
+    drawn anew. After each epoch the state is saved beside out, and a run that was interrupted goes
+    on from there. validation, where there is any, is only watched: the last epoch's weight average
+    is what is saved. test is scored once, after that, and held_out gives each kind of picture its
     temperature. card's entries are added to the checkpoint's. start is a checkpoint whose weights
     to begin with, rather than fresh ones; its card's account of its own training goes into "before"
     of the new one. With a teacher, the network learns what that says of the pictures rather than
@@ -129,7 +129,8 @@ def train(
         some = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[:2048]
         run.begin_with(first, as_input(every.pixels[some].to(run.device)))
     drawn = min(others, round(recipe.extra * len(clean)))
-    steps = -(-(len(clean) + drawn) // recipe.batch)
+    clean_drawn = round(recipe.clean * len(clean))
+    steps = -(-(clean_drawn + drawn) // recipe.batch)
     pixels, accept = every.pixels.to(run.device), every.accept.to(run.device)
     views, first_taught = None, len(clean) if recipe.clean_by_labels else 0
     if teacher is not None and run.epoch < recipe.epochs:
@@ -143,7 +144,11 @@ def train(
     bar = tqdm(total=last, initial=run.steps, unit="step", disable=not progress, mininterval=1.0)
     while run.epoch < recipe.epochs:
         some = torch.randperm(others, generator=run.generator, device=run.device)[:drawn]
-        order = torch.cat([torch.arange(len(clean), device=run.device), len(clean) + some])
+        own_some = torch.arange(len(clean), device=run.device)
+        if clean_drawn < len(clean):
+            mixed = torch.randperm(len(clean), generator=run.generator, device=run.device)
+            own_some = mixed[:clean_drawn]
+        order = torch.cat([own_some, len(clean) + some])
         shuffle = torch.randperm(len(order), generator=run.generator, device=run.device)
         total = 0.0
         for index in order[shuffle].split(recipe.batch):

@@ -1,0 +1,58 @@
+"""A network for answering on a CPU: each convolution's weights laid out for it once.
+
+As they are, PyTorch lays them out anew in each pass (oneDNN's blocked formats, of which there is
+another one for each processor), and a ReLU after a convolution is a second walk over its result. A
+pass of one picture takes a third less time without either, and computes the same.
+"""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class PackedConvolution(nn.Module):
+    """convolution, and its ReLU where relu says so, for passes without gradients on the CPU.
+
+    Its operators are those that PyTorch's own compiler (Inductor) makes of an nn.Conv2d.
+    """
+
+    def __init__(self, convolution: nn.Conv2d, relu: bool) -> None:
+        super().__init__()
+        self.convolution, self.relu = convolution, relu
+        self.packed: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        of = self.convolution
+        how = (of.padding, of.stride, of.dilation, of.groups)
+        if self.packed is None:  # for pictures of this size
+            weight = of.weight.detach().to_mkldnn()
+            self.packed = torch.ops.aten.mkldnn_reorder_conv2d_weight(weight, *how, list(x.shape))
+        then = "relu" if self.relu else "none"
+        made: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self.packed, of.bias, *how, then, [], ""
+        )
+        return made
+
+
+@torch.inference_mode()
+def packed(network: nn.Module, example: torch.Tensor) -> nn.Module:
+    """A copy of network that computes the same, faster, of pictures of example's height and width.
+
+    It has no gradients, and stays as it is when the network is trained on. On another device than
+    the CPU, where PyTorch was built without oneDNN, and without convolutions: network itself.
+    """
+    convolves = any(isinstance(module, nn.Conv2d) for module in network.modules())
+    if example.device.type != "cpu" or not convolves or not torch.backends.mkldnn.is_available():
+        return network
+    made = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    for chain in [module for module in made.modules() if isinstance(module, nn.Sequential)]:
+        for i, module in enumerate(chain):
+            if isinstance(module, nn.Conv2d):
+                relu = i + 1 < len(chain) and isinstance(chain[i + 1], nn.ReLU)
+                chain[i] = PackedConvolution(module, relu)
+                if relu:
+                    chain[i + 1] = nn.Identity()
+    made(example)
+    return made

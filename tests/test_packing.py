@@ -1,0 +1,79 @@
+"""What answers on a CPU computes what the network does."""
+
+import pytest
+import torch
+from torch import nn
+
+import fashion_model
+from fashion_model.networks import CLASSIFIERS
+from fashion_model.packing import PackedConvolution, packed
+
+EXAMPLE = torch.zeros(1, 1, 28, 28)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_packed_network_says_the_same(name):
+    torch.manual_seed(0)
+    network = CLASSIFIERS[name]().eval()
+    made = packed(network, EXAMPLE)
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in network.modules())
+    taken = sum(isinstance(module, PackedConvolution) for module in made.modules())
+    assert taken == convolutions
+    with torch.inference_mode():
+        for count in (1, 2, 9):
+            pixels = torch.rand(count, 1, 28, 28)
+            torch.testing.assert_close(made(pixels), network(pixels), rtol=1e-5, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_only_a_relu_that_follows_is_taken_in():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1, stride=2),
+        nn.Sequential(nn.ReLU(), nn.Conv2d(3, 3, 1, bias=False)),
+        nn.Conv2d(3, 3, 3, dilation=2),
+        nn.Tanh(),
+    ).eval()
+    made = packed(network, EXAMPLE)
+    pixels = torch.randn(4, 1, 28, 28)
+    torch.testing.assert_close(made(pixels), network(pixels), rtol=1e-5, atol=1e-6)
+    assert isinstance(made[1][0], nn.ReLU)
+    assert (network(pixels) < 0).any()
+
+
+@torch.inference_mode()
+def test_pictures_of_another_size_are_answered_rightly_too():
+    network = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU()).eval()
+    pixels = torch.rand(2, 1, 40, 17)
+    torch.testing.assert_close(packed(network, EXAMPLE)(pixels), network(pixels))
+
+
+def test_the_network_itself_is_left_alone():
+    network = CLASSIFIERS["cnn"]()
+    before = {name: (value.clone(), value.stride()) for name, value in network.state_dict().items()}
+    text = str(network)
+    packed(network, EXAMPLE)
+    assert str(network) == text
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name][0])
+        assert value.stride() == before[name][1]
+
+
+def test_what_has_no_convolutions_or_is_elsewhere_stays_itself():
+    mlp, cnn = CLASSIFIERS["mlp"](), CLASSIFIERS["cnn"]()
+    assert packed(mlp, EXAMPLE) is mlp
+    assert packed(cnn, EXAMPLE.to("meta")) is cnn
+
+
+def test_a_classifier_answers_with_the_weights_that_its_network_has_now():
+    classifier = fashion_model.load("cnn", "cpu")
+    blank = torch.zeros(28, 28, dtype=torch.uint8)
+    blank[4:24, 8:20] = torch.arange(20, 32) * 6
+    picture = blank.numpy()
+    before = classifier.predict(picture)
+    assert classifier.predict(picture) == before
+    with torch.no_grad():
+        classifier.network.stages.head.bias[3] += 100
+    assert next(iter(classifier.predict(picture))) == "Dress"
+    classifier.network = fashion_model.load("cnn", "cpu").network
+    assert classifier.predict(picture) == before
