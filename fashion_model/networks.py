@@ -128,23 +128,31 @@ class Finder(nn.Module):
         ins = (stem, *widths[:-1])
         self.down = nn.ModuleList(_stage(i, o, 2) for i, o in zip(ins, widths, strict=True))
         self.middle = _stage(widths[-1], widths[-1], 1)
-        self.drawing = nn.Linear(widths[-1], 1)
+        self.drawing = nn.Linear(2 * (stem + sum(widths) + widths[-1]), 1)
         pairs = list(pairwise(reversed(widths)))
         self.up = nn.ModuleList(_stage(deep + skip, skip, 1) for deep, skip in pairs)
         self.mask = nn.Sequential(nn.Conv2d(widths[0], 4, 1), nn.PixelShuffle(2))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = self.stem(x)  # (N, 16, 48, 48)
-        skips = []
-        for stage in self.down:  # (N, 32, 24, 24), (N, 64, 12, 12), (N, 96, 6, 6)
-            x = stage(x)
-            skips.append(x)
-        x = self.middle(x)
-        drawing = self.drawing(x.mean((2, 3))).squeeze(1)
-        for stage, skip in zip(self.up, reversed(skips[:-1]), strict=True):
+        looks = self.looked(x)
+        drawing = self.drawing(self.summary(looks)).squeeze(1)
+        x = looks[-1]
+        for stage, skip in zip(self.up, reversed(looks[1:-2]), strict=True):
             x = stage(torch.cat([F.interpolate(x, scale_factor=2.0), skip], 1))
         mask = F.interpolate(self.mask(x), scale_factor=2.0, mode="bilinear")
         return mask, drawing
+
+    def looked(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """What the layers down to the deepest make of x (N, 3, 96, 96), as forward takes it."""
+        looks = [self.stem(x)]  # (N, 16, 48, 48)
+        for stage in self.down:  # (N, 32, 24, 24), (N, 64, 12, 12), (N, 96, 6, 6)
+            looks.append(stage(looks[-1]))
+        return [*looks, self.middle(looks[-1])]
+
+    @staticmethod
+    def summary(looks: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The mean and the largest value of each channel of looks, (N, D)."""
+        return torch.cat([part for x in looks for part in (x.mean((2, 3)), x.amax((2, 3)))], 1)
 
 
 class LineTeller(nn.Module):

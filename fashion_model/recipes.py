@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from fashion_model import bitmaps, checkpoint, corpus, data, finding
+from fashion_model import bitmaps, checkpoint, corpus, data, finding, sheets
 from fashion_model.corpus import extra_pictures
 from fashion_model.data import Labelled
 from fashion_model.distillation import Ensemble
@@ -81,7 +81,8 @@ def make(
     root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
     and drawings; without one, mlp and cnn train on Fashion-MNIST alone, and with one they make
     the checkpoint NETWORK-people, which reads what people draw and photograph. start: a checkpoint
-    of this network to train on, which goes at half the learning rate. teachers: checkpoints to
+    of this network to train on, which goes at half the learning rate (of the finder, whose masks
+    are kept: what tells drawings from photos is then learnt alone). teachers: checkpoints to
     learn from in place of the recipe's, by so many views of each picture; clean_by_labels: but
     Fashion-MNIST's images by their labels. whole: once recipe and epochs are settled, learn the
     validation images too, after which neither validation nor calibration is possible (see
@@ -127,8 +128,6 @@ def make(
         card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
     common = {"recipe": recipe, "seed": seed, "out": out, "device": device, "progress": progress}
     if network == "finder":
-        if start is not None:
-            raise DataError("the finder only trains from the beginning: leave --start away.")
         if not labelled:
             raise DataError("the finder learns from real photos: name their folder with --real.")
         if len(teachers) > 1:
@@ -140,7 +139,11 @@ def make(
             common["recipe"] = replace(recipe, teachers=(checkpoint.resolve(teachers[0]).stem,))
             common["teacher"] = first
             card["teachers"] = [{"architecture": "finder", "digest": checkpoint.digest(first)}]
-        return finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
+        if start is None:
+            start = finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
+            out = start
+        told = {"seed": seed, "out": out, "progress": progress}
+        return sheets.teach(start, learn, held, (images, labels), validation, **told)
     if network == "lines":
         if start is not None or teachers:
             raise DataError("what tells lines only trains from the beginning, by labels.")
@@ -233,6 +236,8 @@ def _kept(
     names = [item.path.name for item in labelled]
     digest = hashlib.sha256(f"{seed} {len(images)} {names}".encode())
     for key, weights in sorted(finder.state_dict().items()):
+        if key.startswith("drawing."):
+            continue  # the kind of each picture is known
         digest.update(key.encode() + weights.numpy().tobytes())
     for file in MAKERS:  # other code makes other pictures
         digest.update(Path(__file__).with_name(file).read_bytes())

@@ -157,11 +157,13 @@ def test_train_hands_its_options_over(tmp_path, monkeypatch, capsys):
 
     def make(network, **options):
         asked.update(options, network=network)
-        return checkpoint.resolve("finder")  # whose card names no accuracy
+        return checkpoint.resolve("finder")
 
     monkeypatch.setattr(recipes, "make", make)
     assert main(["train", "--network", "finder", "--real", str(tmp_path), "--data", "d"]) == 0
-    assert capsys.readouterr().out == f"{checkpoint.resolve('finder')}\n"
+    accuracy = checkpoint.load("finder", "cpu")[1]["accuracy"]
+    said = ", ".join(f"{name} accuracy {share:.2%}" for name, share in accuracy.items())
+    assert capsys.readouterr().out == f"{checkpoint.resolve('finder')}: {said}\n"
     assert asked == {
         "network": "finder",
         "real": str(tmp_path),

@@ -14,6 +14,7 @@ from fashion_model import (
     predictor,
     provenance,
     recipes,
+    sheets,
     training,
 )
 from fashion_model.errors import CheckpointError, DataError, InputError
@@ -186,7 +187,10 @@ def test_other_pictures_or_another_seed_are_made_anew(real_folder, monkeypatch):
     assert [count(labelled, 0), count(labelled, 0)] == [every, 0]
     assert [count(labelled, 1), count(labelled[1:], 0), count(labelled, 0)] == [every, every, 0]
     with torch.no_grad():
-        finder.drawing.bias += 1
+        finder.drawing.bias += 1  # the kind of each is known
+    assert count(labelled, 0) == 0
+    with torch.no_grad():
+        finder.mask[0].bias += 1
     assert count(labelled, 0) == every
 
 
@@ -378,7 +382,19 @@ def test_the_finder_is_given_the_real_pictures_that_are_not_held_out(
         return options["out"]
 
     monkeypatch.setattr(finding, "train_finder", train_finder)
-    assert make("finder", real=real_folder, **options) == options["out"]
+    taught = []
+    monkeypatch.setattr(sheets, "teach", lambda *told, **more: taught.append((told, more)))
+    make("finder", real=real_folder, **options)
+    make("finder", real=real_folder, start="mine.safetensors", seed=3, **options)
+    starts, outs = [told[0] for told, _ in taught], [more["out"] for _, more in taught]
+    assert starts == [options["out"], "mine.safetensors"]
+    assert outs == [options["out"]] * 2
+    assert [more["seed"] for _, more in taught] == [0, 3]
+    for told, _ in taught:
+        learn, held = ({item.path.name for item in part} for part in told[1:3])
+        assert learn == given["names"]
+        assert held == {"Dress-leo.jpg", "shoe-leo.png", "cat-leo.png"}
+        assert [len(part[0]) for part in told[3:]] == [40, 40]
     assert given["names"] == {"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"}
     assert given["count"] == 40
     assert given["recipe"].epochs == 1
@@ -395,6 +411,7 @@ def test_a_finder_learns_from_one_other_finder(options, real_folder, monkeypatch
         return options["out"]
 
     monkeypatch.setattr(finding, "train_finder", train_finder)
+    monkeypatch.setattr(sheets, "teach", lambda *_, **__: options["out"])
     make("finder", real=real_folder, teachers=["finder"], **options)
     taught, (first, _) = given["teacher"], checkpoint.load("finder", "cpu")
     assert checkpoint.digest(taught) == checkpoint.digest(first)
