@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch.nn import functional as F
 
 from fashion_model import morphology
@@ -14,6 +15,11 @@ SIDE = 112  # pixels a side while strokes are handled: 4 for each pixel of the r
 FAINTEST = 0.06  # a mark that differs less from its paper (in [0, 1]) is not seen as ink
 THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
 NO_INSIDE = 8  # pixels; a picture that is not wider is all border
+INK = 0.25  # of the difference that full ink makes: below it there is none
+EVEN = 2 / 255  # what differs less from the plane that fits the paper is even
+UNEVEN = 0.1  # share of pixels between even paper and ink from which light is looked for
+MEDIANS, SURROUNDINGS = 32, 7  # pixels a side, of the picture in which light is looked for
+LIGHT = 0.2  # of [0, 1], the most that light makes of paper
 BROADEST = 14  # pixels of SIDE; what is thicker on average is a shape, not a line
 
 
@@ -21,7 +27,8 @@ def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
     """How far each pixel of picture, uint8 (H, W) or (H, W, 3), is ink: (1, 1, H, W) in [0, 1].
 
     The paper is the plane that fits the picture's border best, colour by colour, so that uneven
-    light on a photographed sheet is not ink. counts: how many of the pixels of a grey picture have
+    light on a photographed sheet is not ink; where that is no plane, what most of each pixel's
+    surroundings differ by is light too. counts: how many of the pixels of a grey picture have
     each of the 256 tones, if the caller knows. Raises InputError where nothing is drawn.
     """
     paper = one_tone(picture)
@@ -34,8 +41,15 @@ def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
     rgb = as_rgb(picture)
     if picture.ndim == 2:
         rgb = rgb[:, :1]  # three times the same
-    difference = (rgb - _paper(rgb)).abs().amax(1, keepdim=True)
-    return _inked(difference, _darkest(difference))
+    apart = rgb - _paper(rgb)
+    difference = apart.abs().amax(1, keepdim=True)
+    strength = _darkest(difference)
+    if ((difference > EVEN) & (difference < INK * strength)).float().mean() > UNEVEN:
+        light = _light(apart, min(LIGHT, strength / 2))
+        # what is even paper without it stays that: beside a shape, its tone is no light
+        difference = difference.minimum((apart - light).abs().amax(1, keepdim=True))
+        strength = _darkest(difference)
+    return _inked(difference, strength)
 
 
 def one_tone(picture: np.ndarray) -> int | None:
@@ -51,7 +65,7 @@ def _inked(difference: torch.Tensor, strength: float) -> torch.Tensor:
     """How far what differs so much from the paper is ink, where full ink does by strength."""
     if strength < FAINTEST:
         raise InputError("There is nothing drawn in this picture yet. Draw a garment first.")
-    return ((difference / strength - 0.25) / 0.4).clamp(0, 1)
+    return ((difference / strength - INK) / 0.4).clamp(0, 1)
 
 
 def _darkest(difference: torch.Tensor, counts: torch.Tensor | None = None) -> float:
@@ -83,6 +97,15 @@ def _paper(rgb: torch.Tensor) -> torch.Tensor:
     # a plane may bend to the light, not run away from it
     middle = middle.view(-1, 1, 1)
     return plane.clamp(middle - 0.25, middle + 0.25)[None]
+
+
+def _light(apart: torch.Tensor, most: float) -> torch.Tensor:
+    """What the surroundings of each pixel of apart (1, C, H, W) have in common: what most of them
+    do, so that lines do not count, and no more than most, so that shapes stay."""
+    small = F.interpolate(apart, (MEDIANS, MEDIANS), mode="area")[0].numpy()
+    common = ndimage.median_filter(small, (1, SURROUNDINGS, SURROUNDINGS), mode="nearest")
+    smooth = torch.from_numpy(ndimage.gaussian_filter(common, (0, 2, 2)))[None]
+    return F.interpolate(smooth.clamp(-most, most), apart.shape[-2:], mode="bilinear")
 
 
 def _depth(height: int, width: int) -> int:

@@ -173,6 +173,21 @@ def test_uneven_light_on_the_paper_is_not_ink():
     assert (read(Image.fromarray(picture)) - expected).abs().mean() < 0.02
 
 
+@pytest.mark.parametrize("fill", [None, 60], ids=["lines", "filled"])
+def test_a_shadow_on_the_paper_is_not_ink(fill):
+    """A round one on a noisy sheet, which no plane fits. What is filled stays so."""
+    row, column = np.mgrid[:280, :280]
+    shadow = 75 * np.exp(-((row - 230) ** 2 + (column - 250) ** 2) / 60**2)
+    sheet = 205 - shadow + np.random.default_rng(0).normal(0, 2, (280, 280))
+    lines = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(lines).rectangle((60, 40, 200, 220), outline=60, width=8, fill=fill)
+    expected = read(lines)
+    picture = np.where(np.asarray(lines) < 255, 60, sheet).astype(np.uint8)
+    pixels = read(Image.fromarray(picture).convert("RGB"))
+    assert (pixels - expected).abs().mean() < 0.02
+    assert pixels[14, 14] == (fill is not None)
+
+
 def test_what_lines_enclose_stays_dark():
     pixels = read(drawn((40, 40, 240, 240), width=8))
     assert pixels[0].min() > 0.9  # the line along the top
