@@ -10,7 +10,7 @@ import yaml
 
 import serving
 from conftest import TOP
-from fashion_model import CLASSES, NETWORKS, checkpoint
+from fashion_model import CLASSES, NETWORKS, checkpoint, load, results
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 # https://huggingface.co/docs/hub/spaces-config-reference
@@ -66,6 +66,20 @@ def test_the_accuracies_are_those_of_the_committed_checkpoints():
     cards = {name: checkpoint.load(name, "cpu")[1] for name in NETWORKS}
     tests = {name: f"{100 * card['accuracy']['test']:.2f}" for name, card in cards.items()}
     assert dict(rows) == tests
+
+
+def test_what_people_send_is_answered_as_the_results_say():
+    row = r"^\| `(\w+)` \| (drawings|phone photos) \| (.*) \|$"
+    rows = {(name, kind): told for name, kind, told in re.findall(row, README, re.MULTILINE)}
+    names = {"doodle": "drawings", "home": "phone photos"}
+    measured = {}
+    for name in NETWORKS:
+        found = results.load(name, load(name, "cpu").networks)["images"]["sources"]
+        for each in found:
+            shares = ("accuracy", "macro_accuracy", "ece", "ece_by_chance", "sure_and_wrong")
+            told = [f"{100 * each[key]:.1f} %" for key in shares] + [f"{each['auroc']:.3f}"]
+            measured[name, names[each["source"]]] = " | ".join(told)
+    assert rows == measured
 
 
 def blocks() -> list[str]:
