@@ -48,7 +48,7 @@ def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
         light = _light(apart, min(LIGHT, strength / 2))
         # what is even paper without it stays that: beside a shape, its tone is no light
         difference = difference.minimum((apart - light).abs().amax(1, keepdim=True))
-        strength = _darkest(difference)
+        strength = max(min(strength, FAINTEST), _darkest(difference))  # what was drawn stays
     return _inked(difference, strength)
 
 

@@ -91,7 +91,8 @@ def train_finder(
 
     labelled: real photos and drawings. images uint8 (N, 28, 28), labels (N,): Fashion-MNIST's.
     teacher: an earlier finder, whose masks of the real photos are learnt beside GrabCut's. Goes on
-    after an interruption from the end of the last epoch.
+    after an interruption from the end of the last epoch, whose state stays beside out: to delete
+    once sheets.teach, which has the last word on drawings, is done.
     """
     out = Path(out) if out is not None else checkpoint.resolve("finder")
     said = f"{len(labelled)} pictures"
@@ -122,7 +123,6 @@ def train_finder(
         run.save(state)
     bar.close()
     checkpoint.save(out, run.network(), {**run.card(), **(card or {})})
-    state.unlink(missing_ok=True)
     return out
 
 

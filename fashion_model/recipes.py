@@ -130,6 +130,11 @@ def make(
     if network == "finder":
         if not labelled:
             raise DataError("the finder learns from real photos: name their folder with --real.")
+        if start is not None and (teachers or epochs is not None):
+            raise DataError(
+                "from --start the finder only learns what a drawing is: leave --teacher and "
+                "--epochs away."
+            )
         if len(teachers) > 1:
             raise DataError("the finder learns from one other finder: name one with --teacher.")
         if teachers:
@@ -139,11 +144,16 @@ def make(
             common["recipe"] = replace(recipe, teachers=(checkpoint.resolve(teachers[0]).stem,))
             common["teacher"] = first
             card["teachers"] = [{"architecture": "finder", "digest": checkpoint.digest(first)}]
+        state = None
         if start is None:
-            start = finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
-            out = start
-        told = {"seed": seed, "out": out, "progress": progress}
-        return sheets.teach(start, learn, held, (images, labels), validation, **told)
+            start = out = finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
+            state = start.with_suffix(".training")
+        made = sheets.teach(
+            start, learn, held, (images, labels), validation, seed=seed, out=out, progress=progress
+        )
+        if state is not None:
+            state.unlink(missing_ok=True)
+        return made
     if network == "lines":
         if start is not None or teachers:
             raise DataError("what tells lines only trains from the beginning, by labels.")

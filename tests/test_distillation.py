@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fashion_model import checkpoint, training
+from fashion_model import checkpoint, distillation, training
 from fashion_model.distillation import Ensemble, Views, taught, views_of
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, train
@@ -44,6 +44,23 @@ def test_views_are_what_the_teacher_was_asked_about():
         said = teacher(views.pixels.unsqueeze(1).float() / 255)
     torch.testing.assert_close(views.logits.float(), said, rtol=1e-3, atol=1e-3)
     assert not views.logits.requires_grad
+
+
+def test_pictures_that_follow_each_other_are_changed_in_other_company(monkeypatch):
+    """Blending is with those of the batch, and twelve in a row may be of one photo."""
+    monkeypatch.setattr(distillation, "BATCH", 12)
+    pixels = torch.arange(120, dtype=torch.uint8).view(120, 1, 1).repeat(1, 28, 28)
+    batches = []
+
+    def change(x):
+        batches.append({int(tone) for tone in (x[:, 0, 0, 0] * 255).round()})
+        return x
+
+    views = views_of(pixels, Brightest(), 1, change, bfloat16=False, progress=False)
+    assert torch.equal(views.pixels, pixels)
+    assert sum(map(len, batches)) == 120
+    apart = [max(batch) - min(batch) for batch in batches]
+    assert min(apart) > 40
 
 
 def test_what_is_drawn_is_a_view_of_the_picture_that_was_asked_for():

@@ -188,6 +188,14 @@ def test_a_shadow_on_the_paper_is_not_ink(fill):
     assert pixels[14, 14] == (fill is not None)
 
 
+def test_a_pale_shape_on_noisy_paper_is_still_there():
+    """All of it differs by less than light may: it is not taken for nothing drawn."""
+    row, column = np.mgrid[:280, :280] - 140
+    shape = 23 * (row**2 + column**2 < 80**2)
+    noisy = 230 - shape + np.random.default_rng(0).normal(0, 2, (280, 280))
+    assert drawings.strokes(noisy.astype(np.uint8)).line.mean() > 0.05
+
+
 def test_what_lines_enclose_stays_dark():
     pixels = read(drawn((40, 40, 240, 240), width=8))
     assert pixels[0].min() > 0.9  # the line along the top

@@ -1,7 +1,12 @@
 """What answers on a CPU computes what the network does."""
 
+import copy
+import pickle
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import fashion_model
@@ -9,6 +14,9 @@ from fashion_model.networks import CLASSIFIERS
 from fashion_model.packing import PackedConvolution, packed
 
 EXAMPLE = torch.zeros(1, 1, 28, 28)
+pytestmark = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="this PyTorch was built without oneDNN"
+)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -63,6 +71,22 @@ def test_what_has_no_convolutions_or_is_elsewhere_stays_itself():
     mlp, cnn = CLASSIFIERS["mlp"](), CLASSIFIERS["cnn"]()
     assert packed(mlp, EXAMPLE) is mlp
     assert packed(cnn, EXAMPLE.to("meta")) is cnn
+
+
+def test_a_classifier_that_has_answered_can_be_copied_and_sent():
+    classifier = fashion_model.load("cnn", "cpu")
+    picture = np.asarray(Image.effect_noise((28, 28), 90))
+    said = classifier.predict(picture)
+    sent = pickle.loads(pickle.dumps(classifier))  # noqa: S301
+    for other in (copy.deepcopy(classifier), sent):
+        assert other.predict(picture) == said
+
+
+def test_a_classifier_loaded_in_inference_mode_answers():
+    picture = np.asarray(Image.effect_noise((28, 28), 90))
+    with torch.inference_mode():
+        classifier = fashion_model.load("cnn", "cpu")
+    assert classifier.predict(picture) == classifier.predict(picture)
 
 
 def test_a_classifier_answers_with_the_weights_that_its_network_has_now():

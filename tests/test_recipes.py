@@ -162,6 +162,23 @@ def test_teachers_of_any_architecture_teach_together(options, tmp_path):
         make("mlp", teachers=[tmp_path / "gone.safetensors"], **options)
 
 
+def test_a_cnn_for_people_is_taught_mostly_by_pictures_of_theirs(options, real_folder, monkeypatch):
+    """With teachers and real pictures, and unless Fashion-MNIST's images are learnt by labels."""
+    given = []
+    monkeypatch.setattr(recipes, "train", lambda *_, recipe, **__: given.append(recipe))
+    options |= {"epochs": None, "teachers": ["cnn-people"]}
+    make("cnn", real=real_folder, **options)
+    make("cnn", real=real_folder, **options | {"epochs": 5})
+    make("cnn", real=real_folder, clean_by_labels=True, **options)
+    make("cnn", real=real_folder, **options | {"teachers": []})
+    make("cnn", **options)
+    make("mlp", real=real_folder, **options)
+    taught = recipes.TAUGHT["cnn"]
+    assert [recipe.clean for recipe in given] == [taught["clean"]] * 2 + [1.0] * 4
+    assert [recipe.mix_chance > 0 for recipe in given] == [True, True, False, False, False, False]
+    assert [recipe.epochs for recipe in given[:3]] == [taught["epochs"], 5, recipes.CNN.epochs]
+
+
 def test_other_pictures_or_another_seed_are_made_anew(real_folder, monkeypatch):
     finder, _ = checkpoint.load("finder", "cpu")
     images, labels = data.load_fashion_mnist(True)
@@ -377,15 +394,29 @@ def test_the_finder_is_given_the_real_pictures_that_are_not_held_out(
 ):
     given = {}
 
+    state = options["out"].with_suffix(".training")
+
     def train_finder(labelled, images, labels, **more):
         given.update(more, names={item.path.name for item in labelled}, count=len(images))
+        state.touch()
         return options["out"]
 
     monkeypatch.setattr(finding, "train_finder", train_finder)
     taught = []
-    monkeypatch.setattr(sheets, "teach", lambda *told, **more: taught.append((told, more)))
+
+    def teach(*told, **more):
+        assert state.exists()
+        taught.append((told, more))
+
+    monkeypatch.setattr(sheets, "teach", teach)
     make("finder", real=real_folder, **options)
+    assert not state.exists()
+    state.touch()  # of a training that is none of this one's business
+    with pytest.raises(DataError, match="leave --teacher and --epochs away"):
+        make("finder", real=real_folder, start="mine.safetensors", **options)
+    options["epochs"] = None
     make("finder", real=real_folder, start="mine.safetensors", seed=3, **options)
+    assert state.exists()
     starts, outs = [told[0] for told, _ in taught], [more["out"] for _, more in taught]
     assert starts == [options["out"], "mine.safetensors"]
     assert outs == [options["out"]] * 2

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from fashion_model import checkpoint, data, photos, sheets
 from fashion_model.doodling import doodle
 from fashion_model.drawings import as_rgb
+from fashion_model.errors import CheckpointError
 from fashion_model.networks import Finder
 from fashion_model.synthesis import Wardrobe
 
@@ -82,13 +83,25 @@ def test_only_what_tells_drawings_is_learnt(images, real_folder, tmp_path, monke
         assert made == options["out"]
         network, card = checkpoint.load(made, "cpu")
         states.append(network.state_dict())
-        assert (card["epochs"], set(card["accuracy"])) == (7, {"drawings", "photos"})
-        assert all(0.5 < share <= 1 for share in card["accuracy"].values())
+        sources = {"sheets", "sheets as of the masks", "plain sheets", "photos"}
+        sources |= {"products", "snapshots", "grounds"}
+        assert (card["epochs"], set(card["accuracy"])) == (7, sources)
+        assert np.mean(list(card["accuracy"].values())) > 0.6
+        assert card["parameters"] == sum(p.numel() for p in network.parameters())
+        assert card["taught_drawings"]["seed"] == seed
+        assert card["taught_drawings"]["start"] == checkpoint.digest(
+            checkpoint.load(first, "cpu")[0]
+        )
     before = checkpoint.load(first, "cpu")[0].state_dict()
     changed = {key for key in before if not torch.equal(before[key], states[0][key])}
     assert changed == {"drawing.weight", "drawing.bias"}
     assert torch.equal(states[0]["drawing.weight"], states[1]["drawing.weight"])
     assert not torch.equal(states[0]["drawing.weight"], states[2]["drawing.weight"])
+
+
+def test_what_is_no_finder_is_not_taught(images, tmp_path):
+    with pytest.raises(CheckpointError, match="is no finder, but a mlp"):
+        sheets.teach("mlp", [], [], images, images, out=tmp_path / "no.safetensors")
 
 
 def test_the_committed_finder_tells_sheets_from_products(wardrobe):

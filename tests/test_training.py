@@ -243,10 +243,10 @@ def test_the_seed_decides(tmp_path):
     assert not all(map(torch.equal, one, other))
 
 
-@pytest.mark.parametrize("extra", [None, 40])
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch, extra):
+@pytest.mark.parametrize(("extra", "share"), [(None, 1.0), (40, 1.0), (40, 0.3)])
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch, extra, share):
     more = {"extra": bars(extra, seed=9)} if extra else {}
-    recipe = Recipe(epochs=3, batch=32)
+    recipe = Recipe(epochs=3, batch=32, clean=share)
     whole = tmp_path / "whole.safetensors"
     train("mlp", bars(96), bars(20), recipe=recipe, out=whole, progress=False, **more)
 
@@ -270,6 +270,32 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch, extr
     train("mlp", bars(96), bars(20), recipe=recipe, out=path, progress=False, **more)
     assert len(calls) == 2 + 2 + 1  # two stopped in the second epoch; two epochs, and the card
     assert all(map(torch.equal, weights(whole), weights(path)))
+
+
+def test_an_epoch_takes_a_share_of_the_clean_pictures_drawn_anew(tmp_path, monkeypatch):
+    """Each picture is one tone; a quarter of the clean, and one of the others for two clean."""
+
+    def all_of_one_tone(first, count):
+        tones = torch.arange(first, first + count, dtype=torch.uint8)
+        return Pictures.of(tones.view(-1, 1, 1).repeat(1, 28, 28), tones.long() % 10)
+
+    seen = []
+
+    def loss_of(x, accept, smoothing):
+        seen.extend((x[:, 0, 14, 14] * 255).round().int().tolist())
+        return real(x, accept, smoothing)
+
+    real = training._loss
+    monkeypatch.setattr(training, "_loss", loss_of)
+    recipe = Recipe(epochs=2, batch=8, clean=0.25, extra=0.5, affine_chance=0.0)
+    clean, extra = all_of_one_tone(0, 40), all_of_one_tone(100, 60)
+    train("mlp", clean, bars(8), extra=extra, recipe=recipe, out=tmp_path / "x", progress=False)
+    assert len(seen) == 2 * (10 + 20)
+    epochs = seen[:30], seen[30:]
+    own = [{tone for tone in epoch if tone < 100} for epoch in epochs]
+    assert [len(some) for some in own] == [10, 10]
+    assert own[0] != own[1]
+    assert all(len({tone for tone in epoch if tone >= 100}) == 20 for epoch in epochs)
 
 
 def test_a_run_that_starts_from_a_checkpoint_goes_on_from_what_it_knows(tmp_path):
