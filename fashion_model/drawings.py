@@ -16,9 +16,9 @@ FAINTEST = 0.06  # a mark that differs less from its paper (in [0, 1]) is not se
 THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
 NO_INSIDE = 8  # pixels; a picture that is not wider is all border
 INK = 0.25  # of the difference that full ink makes: below it there is none
-EVEN = 2 / 255  # what differs less from the plane that fits the paper is even
-UNEVEN = 0.1  # share of pixels between even paper and ink from which light is looked for
-MEDIANS, SURROUNDINGS = 32, 7  # pixels a side, of the picture in which light is looked for
+EVEN = 0.6 / 255  # a difference from the plane that fits the paper which is none, but for rounding
+MOST = 0.4  # share of the pixels without one, of paper that nobody photographed
+CELLS, SURROUNDINGS = 32, 7  # a side, of the picture and of what is compared in it, to find light
 LIGHT = 0.2  # of [0, 1], the most that light makes of paper
 BROADEST = 14  # pixels of SIDE; what is thicker on average is a shape, not a line
 
@@ -44,7 +44,7 @@ def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
     apart = rgb - _paper(rgb)
     difference = apart.abs().amax(1, keepdim=True)
     strength = _darkest(difference)
-    if ((difference > EVEN) & (difference < INK * strength)).float().mean() > UNEVEN:
+    if (difference < EVEN).float().mean() < MOST:
         light = _light(apart, min(LIGHT, strength / 2))
         # what is even paper without it stays that: beside a shape, its tone is no light
         difference = difference.minimum((apart - light).abs().amax(1, keepdim=True))
@@ -102,7 +102,7 @@ def _paper(rgb: torch.Tensor) -> torch.Tensor:
 def _light(apart: torch.Tensor, most: float) -> torch.Tensor:
     """What the surroundings of each pixel of apart (1, C, H, W) have in common: what most of them
     do, so that lines do not count, and no more than most, so that shapes stay."""
-    small = F.interpolate(apart, (MEDIANS, MEDIANS), mode="area")[0].numpy()
+    small = F.interpolate(apart, (CELLS, CELLS), mode="area")[0].numpy()
     common = ndimage.median_filter(small, (1, SURROUNDINGS, SURROUNDINGS), mode="nearest")
     smooth = torch.from_numpy(ndimage.gaussian_filter(common, (0, 2, 2)))[None]
     return F.interpolate(smooth.clamp(-most, most), apart.shape[-2:], mode="bilinear")
