@@ -17,7 +17,7 @@ THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
 NO_INSIDE = 8  # pixels; a picture that is not wider is all border
 INK = 0.25  # of the difference that full ink makes: below it there is none
 EVEN = 0.6 / 255  # a difference from the plane that fits the paper which is none, but for rounding
-MOST = 0.4  # share of the pixels without one, of paper that nobody photographed
+MOST = 0.3  # share of the pixels without one, of paper that nobody photographed
 CELLS, SURROUNDINGS = 32, 7  # a side, of the picture and of what is compared in it, to find light
 LIGHT = 0.2  # of [0, 1], the most that light makes of paper
 BROADEST = 14  # pixels of SIDE; what is thicker on average is a shape, not a line
@@ -53,12 +53,16 @@ def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
 
 
 def one_tone(picture: np.ndarray) -> int | None:
-    """The tone of the border of picture, uint8 (H, W), if it has one only; else None."""
+    """The tone of the border of picture, uint8 (H, W), if it has one only, or that most of it has
+    where MOST of the picture has it too, as with lines that run along the border; else None."""
     if picture.ndim != 2 or min(picture.shape) <= NO_INSIDE:
         return None
     tone, depth = picture[0, 0], _depth(*picture.shape)
     sides = picture[:depth], picture[-depth:], picture[:, :depth], picture[:, -depth:]
-    return int(tone) if all((side == tone).all() for side in sides) else None
+    if all((side == tone).all() for side in sides):
+        return int(tone)
+    commonest = int(np.bincount(np.concatenate([side.ravel() for side in sides])).argmax())
+    return commonest if (picture == commonest).mean() >= MOST else None
 
 
 def _inked(difference: torch.Tensor, strength: float) -> torch.Tensor:

@@ -358,5 +358,7 @@ def test_paper_of_one_tone_is_read_as_uneven_paper_is(ink):
     counts = np.bincount(array.ravel(), minlength=256)
     assert (drawings.ink(array, counts) == drawings.ink(array)).all()
     array = np.array(picture)
-    array[0, 0] = 229
+    array[0, :40] = 229
+    assert drawings.one_tone(array) == 230
+    array[:] = np.linspace(200, 230, array.shape[1]).astype(np.uint8)
     assert drawings.one_tone(array) is None
