@@ -3,7 +3,8 @@
 Nobody has drawn masks for the photos, so it learns from two sources that are wrong in different
 ways: made-up photos, whose masks are exact, and GrabCut's masks of the real ones, of which the
 worst fits of each batch are left out. A second one learns from the first as well, which errs less
-than GrabCut does (the noisy student of Xie et al. 2020, arXiv 1911.04252).
+than GrabCut does (the noisy student of Xie et al. 2020, arXiv 1911.04252). What tells drawings is
+learnt here for what the layers then see; its last layer is replaced by sheets.teach.
 """
 
 from collections.abc import Sequence

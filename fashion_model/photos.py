@@ -63,10 +63,14 @@ def read_photo(
 
 def look_at(rgb: torch.Tensor, find: Find) -> tuple[torch.Tensor, float]:
     """Mask logits (1, 1, SIDE, SIDE) of rgb (1, 3, H, W), and its drawing logit."""
-    small = F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1)
     with torch.inference_mode():
-        mask, drawing = find(small)
+        mask, drawing = find(small(rgb))
     return mask, drawing.item()
+
+
+def small(rgb: torch.Tensor) -> torch.Tensor:
+    """rgb (1, 3, H, W) in [0, 1] as the finder looks at it: (1, 3, SIDE, SIDE)."""
+    return F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _by_colour(logits: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
@@ -76,8 +80,7 @@ def _by_colour(logits: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
     rgb (1, 3, H, W) is what they are of. The colours are those where the mask is clear; log of
     how much commoner each is on the garment (a naive Bayes, with smoothed histograms).
     """
-    small = F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1)
-    colour = (small[0] * TONES).long().clamp(max=TONES - 1)
+    colour = (small(rgb)[0] * TONES).long().clamp(max=TONES - 1)
     place = ((colour[0] * TONES + colour[1]) * TONES + colour[2]).flatten().numpy()
     probability = logits.sigmoid().flatten().numpy()
     shares = []

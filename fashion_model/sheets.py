@@ -24,7 +24,7 @@ from fashion_model.drawings import as_rgb
 from fashion_model.errors import CheckpointError
 from fashion_model.finding import inked
 from fashion_model.networks import CLASSES, Finder
-from fashion_model.photos import SIDE
+from fashion_model.photos import SIDE, small
 from fashion_model.sketching import penned, scribbles, sketched
 from fashion_model.snapshots import snapshot
 from fashion_model.synthesis import Array, Wardrobe, colour, ground, paper, place, spoil
@@ -34,7 +34,6 @@ GARMENTS = 8_000  # of Fashion-MNIST, to make pictures of
 COPIES = 2  # of each photo, lit and cropped anew, besides itself
 BATCH = 64
 DECAY = 1e-4  # of the weights, of standardised features
-DRAWINGS = ("sheets", "sheets as of the masks", "plain sheets")  # of all sources
 WEIGHTS = {"photos": 3.0}  # of a source; others 1: a phone photo is what most people have
 
 
@@ -60,23 +59,23 @@ def teach(
         raise CheckpointError(f"{finder} is no finder, but a {card['architecture']}.")
     start = checkpoint.digest(network)
     seen, weights, are_drawings = [], [], []
-    for source, pictures in _sources(labelled, images, seed):
+    for source, is_drawing, pictures in _sources(labelled, images, seed):
         found = _seen(network, tqdm(pictures, desc=source, disable=not progress, mininterval=5.0))
         if len(found):
             seen.append(found)
             weights.append(torch.full((len(found),), WEIGHTS.get(source, 1.0) / len(found)))
-            are_drawings.append(torch.full((len(found),), float(source in DRAWINGS)))
+            are_drawings.append(torch.full((len(found),), float(is_drawing)))
     weight, bias = _regressed(torch.cat(seen), torch.cat(are_drawings), torch.cat(weights))
     with torch.no_grad():
         network.drawing.weight.copy_(weight[None])
         network.drawing.bias.fill_(bias)
     shares = {}
-    for source, pictures in _sources(held_out, validation, seed + 1):
+    for source, is_drawing, pictures in _sources(held_out, validation, seed + 1):
         found = _seen(network, tqdm(pictures, desc=source, disable=not progress, mininterval=5.0))
         if len(found):
             with torch.inference_mode():
                 said = network.drawing(found).squeeze(1) > 0
-            shares[source] = (said == (source in DRAWINGS)).float().mean().item()
+            shares[source] = (said == is_drawing).float().mean().item()
     path = Path(out) if out is not None else checkpoint.resolve("finder")
     card["parameters"] = sum(p.numel() for p in network.parameters())
     about = {"start": start, "seed": seed, "pictures": sum(map(len, seen))}
@@ -111,8 +110,7 @@ def _seen(finder: Finder, pictures: Iterable[Image.Image]) -> torch.Tensor:
     found: list[torch.Tensor] = [torch.zeros(0, finder.drawing.in_features)]
     batch: list[torch.Tensor] = []
     for picture in pictures:
-        rgb = as_rgb(np.asarray(picture.convert("RGB")))
-        batch.append(F.interpolate(rgb, (SIDE, SIDE), mode="bilinear", antialias=True).clamp(0, 1))
+        batch.append(small(as_rgb(np.asarray(picture.convert("RGB")))))
         if len(batch) == BATCH:
             found.append(finder.summary(finder.looked(torch.cat(batch))))
             batch = []
@@ -123,21 +121,22 @@ def _seen(finder: Finder, pictures: Iterable[Image.Image]) -> torch.Tensor:
 
 def _sources(
     labelled: Sequence[Labelled], images: tuple[torch.Tensor, torch.Tensor], seed: int
-) -> Iterator[tuple[str, Iterator[Image.Image]]]:
-    """Kinds of pictures by name, those of DRAWINGS first."""
+) -> Iterator[tuple[str, bool, Iterator[Image.Image]]]:
+    """Kinds of pictures, each with its name and whether it is drawings."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     few = rng.permutation(len(images[0]))[:GARMENTS]
     wardrobe = Wardrobe.of(images[0][few].numpy(), images[1][few].numpy())
     sheets = [item for item in labelled if item.kind == "drawing"]
     photos = [item for item in labelled if item.kind == "photo"]
     lines = list(_lines(sheets, wardrobe, rng, generator))
-    yield "sheets", (on_sheet(line, rng) for line in lines)
-    yield "sheets as of the masks", _inked(lines, generator)
-    yield "plain sheets", (decode(item.path) for item in sheets)
-    yield "photos", _taken(photos, rng)
-    yield "products", (product(rng, wardrobe) for _ in range(EACH))
-    yield "snapshots", (Image.fromarray(snapshot(rng, wardrobe)[0]) for _ in range(EACH))
-    yield "grounds", (Image.fromarray(_bytes(spoil(rng, ground(rng, SIDE)))) for _ in range(EACH))
+    yield "sheets", True, (on_sheet(line, rng) for line in lines)
+    yield "sheets as of the masks", True, _inked(lines, generator)
+    yield "plain sheets", True, (decode(item.path) for item in sheets)
+    yield "photos", False, _taken(photos, rng)
+    yield "products", False, (product(rng, wardrobe) for _ in range(EACH))
+    yield "snapshots", False, (Image.fromarray(snapshot(rng, wardrobe)[0]) for _ in range(EACH))
+    floors = (spoil(rng, ground(rng, SIDE)) for _ in range(EACH))
+    yield "grounds", False, (Image.fromarray(_bytes(floor)) for floor in floors)
 
 
 def _lines(
@@ -185,11 +184,10 @@ def on_sheet(line: Array, rng: np.random.Generator) -> Image.Image:
         line = ndimage.grey_dilation(line, (3, 3))
     room = np.zeros((side, side), np.float32)  # smaller, and not in the middle
     share = rng.uniform(0.5, 1.0) if rng.random() < 0.5 else 1.0
-    small = Image.fromarray((line * 255).astype(np.uint8)).resize(
-        (max(8, round(side * share)),) * 2
-    )
-    x, y = (int(rng.integers(0, side - small.width + 1)) for _ in range(2))
-    room[y : y + small.height, x : x + small.width] = np.asarray(small, np.float32) / 255
+    edge = max(8, round(side * share))
+    drawing = Image.fromarray((line * 255).astype(np.uint8)).resize((edge, edge))
+    x, y = (int(rng.integers(0, side - edge + 1)) for _ in range(2))
+    room[y : y + edge, x : x + edge] = np.asarray(drawing, np.float32) / 255
     sheet = paper(rng, side) * rng.uniform(0.7, 1.0)
     dark = rng.random() < 0.12
     if dark:
@@ -197,10 +195,8 @@ def on_sheet(line: Array, rng: np.random.Generator) -> Image.Image:
     elif rng.random() < 0.4:
         sheet = sheet * np.clip(colour(rng, 0.4) * 0.6 + 0.4, 0, 1)
     if rng.random() < 0.15:  # squared or ruled
-        step, tone = (
-            rng.integers(5, 14),
-            np.clip(sheet.mean((0, 1)) + rng.normal(-0.15, 0.06, 3), 0, 1),
-        )
+        step = rng.integers(5, 14)
+        tone = np.clip(sheet.mean((0, 1)) + rng.normal(-0.15, 0.06, 3), 0, 1)
         sheet[::step] = tone
         if rng.random() < 0.5:
             sheet[:, ::step] = tone
@@ -234,8 +230,8 @@ def _taken(labelled: Sequence[Labelled], rng: np.random.Generator) -> Iterator[I
             left, top, right, bottom = rng.uniform(0, 0.2, 4)
             width, height = picture.size
             box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
-            small = np.asarray(picture.resize((SIDE, SIDE), box=box), np.float32) / 255
-            yield Image.fromarray(_bytes(spoil(rng, small)))
+            near = np.asarray(picture.resize((SIDE, SIDE), box=box), np.float32) / 255
+            yield Image.fromarray(_bytes(spoil(rng, near)))
 
 
 def _bytes(picture: Array) -> Array:

@@ -144,11 +144,13 @@ def train(
     bar = tqdm(total=last, initial=run.steps, unit="step", disable=not progress, mininterval=1.0)
     while run.epoch < recipe.epochs:
         some = torch.randperm(others, generator=run.generator, device=run.device)[:drawn]
-        own_some = torch.arange(len(clean), device=run.device)
-        if clean_drawn < len(clean):
+        taken = torch.arange(len(clean), device=run.device)
+        if clean_drawn < len(
+            clean
+        ):  # else no chance is used up, and earlier runs stay as they were
             mixed = torch.randperm(len(clean), generator=run.generator, device=run.device)
-            own_some = mixed[:clean_drawn]
-        order = torch.cat([own_some, len(clean) + some])
+            taken = mixed[:clean_drawn]
+        order = torch.cat([taken, len(clean) + some])
         shuffle = torch.randperm(len(order), generator=run.generator, device=run.device)
         total = 0.0
         for index in order[shuffle].split(recipe.batch):
