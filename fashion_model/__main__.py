@@ -87,6 +87,7 @@ def calibrate(options: argparse.Namespace) -> int:
         root=options.data,
         real=options.real,
         like=options.like,
+        closer=options.closer,
         out=options.out,
     )
     card = checkpoint.load(path, "cpu")[1]
@@ -165,7 +166,8 @@ def layers(options: argparse.Namespace) -> int:
     _, prepared = classifier.prepare(source, options.kind)
     temperature = classifier.temperature(prepared)
     network = classifier.of(prepared.kind).network
-    steps = explain.layers(network, prepared.pixels, temperature)
+    look = classifier.look(prepared)
+    steps = explain.layers(network, prepared.pixels, temperature, look)
     if options.json:
         told = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]
         about = {"file": options.file, "kind": prepared.kind, "temperature": temperature}

@@ -63,6 +63,12 @@ def resolve(name: str | Path) -> Path:
     return FOLDER / f"{name}.safetensors"
 
 
+def beside(path: Path, name: str) -> Path:
+    """The file of the checkpoint name that belongs to the one at path, which may be a copy."""
+    there = path.with_name(f"{name}.safetensors")
+    return there if there.is_file() else resolve(name)
+
+
 def load(
     name: str | Path, device: torch.device | str | None = None
 ) -> tuple[nn.Module, dict[str, Any]]:

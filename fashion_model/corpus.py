@@ -53,8 +53,9 @@ def extra_pictures(
     find: Find,
     seed: int = 0,
     progress: bool = True,
+    fine: bool = False,
 ) -> Pictures:
-    """The pictures of one of SOURCES, the same for the same seed.
+    """The pictures of one of SOURCES, the same for the same seed; photos alone with fine too.
 
     images uint8 (N, 28, 28) and labels (N,) are Fashion-MNIST's, to make up from; labelled are
     the real pictures. What prepare finds nothing in is left out.
@@ -63,30 +64,40 @@ def extra_pictures(
     chosen = rng.permutation(len(images))[:MADE_UP]
     wardrobe = Wardrobe.of(images[chosen].numpy(), labels[chosen].numpy())
     items = SOURCES[source](labelled, wardrobe, rng, torch.Generator().manual_seed(seed))
-    return as_read(tqdm(items, desc=source, disable=not progress, mininterval=5.0), find)
+    return as_read(tqdm(items, desc=source, disable=not progress, mininterval=5.0), find, fine)
 
 
-def as_they_are(labelled: Sequence[Labelled], kind: str, find: Find) -> Pictures:
-    """The pictures of this kind among labelled, each once, as nobody changed it."""
+def as_they_are(
+    labelled: Sequence[Labelled], kind: str, find: Find, fine: bool = False
+) -> Pictures:
+    """The pictures of this kind among labelled, each once, as nobody changed it; with fine too."""
     some = ((item, accept) for item, accept in accepted(labelled) if item.kind == kind)
-    return as_read(((decode(item.path), kind, accept) for item, accept in some), find)
+    return as_read(((decode(item.path), kind, accept) for item, accept in some), find, fine)
 
 
-def as_read(items: Iterable[Item], find: Find) -> Pictures:
-    """items as a network reads them; those in which nothing is found are left out."""
-    pixels, accepts = [], []
+def as_read(items: Iterable[Item], find: Find, fine: bool = False) -> Pictures:
+    """items as a network reads them, photos alone with fine; none in which nothing is found."""
+    pixels, accepts, closer = [], [], []
     for picture, kind, accept in items:
         try:
             prepared = prepare(picture, find, kind)
         except InputError:
             continue
-        pixels.append((prepared.pixels[0, 0] * 255).round().byte())
+        pixels.append(_bytes(prepared.pixels[0, 0]))
+        if fine and prepared.fine is not None:
+            closer.append(_bytes(prepared.fine[0]))
         row = torch.zeros(len(CLASSES), dtype=torch.bool)
         row[list(accept)] = True
         accepts.append(row)
     if not pixels:
         return Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
-    return Pictures(torch.stack(pixels), torch.stack(accepts))
+    found = torch.stack(closer) if len(closer) == len(pixels) else None
+    return Pictures(torch.stack(pixels), torch.stack(accepts), found)
+
+
+def _bytes(pixels: torch.Tensor) -> torch.Tensor:
+    """pixels in [0, 1] as uint8 from 0 to 255."""
+    return (pixels * 255).round().byte()
 
 
 def accepted(labelled: Sequence[Labelled]) -> Iterator[tuple[Labelled, tuple[int, ...]]]:
@@ -108,13 +119,18 @@ def accepted(labelled: Sequence[Labelled]) -> Iterator[tuple[Labelled, tuple[int
         yield item, tuple(CLASSES.index(name) for name in classes)
 
 
-def real_photos(labelled: Sequence[Labelled], rng: np.random.Generator) -> Iterator[Item]:
-    """Each photo as it is and in PHOTO_COPIES variants: turned, cropped, lit and scaled anew."""
+def real_photos(
+    labelled: Sequence[Labelled], rng: np.random.Generator, copies: int | None = None
+) -> Iterator[Item]:
+    """Each photo as it is and in variants: turned, cropped, lit and scaled anew.
+
+    copies: how many variants; None: PHOTO_COPIES.
+    """
     for item, accept in accepted(labelled):
         if item.kind == "photo":
             picture = decode(item.path).convert("RGB")
             yield picture, "photo", accept
-            for _ in range(PHOTO_COPIES):
+            for _ in range(PHOTO_COPIES if copies is None else copies):
                 yield _retaken(picture, rng), "photo", accept
 
 
@@ -171,11 +187,16 @@ def made_up_drawings(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator
             yield _on_paper(line), "drawing", (int(label),)
 
 
-def no_garments(rng: np.random.Generator, generator: torch.Generator) -> Iterator[Item]:
-    """Grounds where nothing lies, and scribbles."""
+def grounds(rng: np.random.Generator) -> Iterator[Item]:
+    """Photos of grounds where nothing lies."""
     for i in range(NOTHING):
         canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
         yield Image.fromarray((canvas * 255).astype(np.uint8)), "photo", ()
+
+
+def no_garments(rng: np.random.Generator, generator: torch.Generator) -> Iterator[Item]:
+    """Grounds where nothing lies, and scribbles."""
+    yield from grounds(rng)
     for line in scribbles(NOTHING, generator):
         yield _on_paper(line), "drawing", ()
 

@@ -3,9 +3,9 @@
 classifier = fashion_model.load()
 picture, prepared = classifier.prepare("shirt.png")
 network = classifier.of(prepared.kind).network
-steps = explain.layers(network, prepared.pixels)
-marks = explain.saliency(network, prepared.pixels, label=6)
-explain.over(picture, prepared.box, marks).show()
+steps = explain.layers(network, prepared.pixels, look=classifier.look(prepared))
+marks = explain.saliency(network, prepared.pixels, 6, classifier.look(prepared))
+showing.over(picture, prepared.box, marks).show()
 """
 
 import math
@@ -15,17 +15,19 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
 from fashion_model import wording
 from fashion_model.networks import CLASSES, Residual
 
+# Who takes a closer look at a photo, and at what (1, 2, 64, 64): its logits are added to those of
+# the network that reads the 28x28 (see predictor.Classifier.look)
+Look = tuple[nn.Module, torch.Tensor]
+
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
 BLUR = 0.7  # pixels of 28; lone pixels are hard to see on a picture
-MARK = (255, 92, 0)  # orange: far from the greys below it, and seen by the colour-blind
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,12 @@ class Unit:
 
 
 @torch.inference_mode()
-def layers(network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0) -> list[Step]:
+def layers(
+    network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0, look: Look | None = None
+) -> list[Step]:
     """The steps of network, a chain of modules, on pixels (1, 1, 28, 28) in [0, 1].
 
-    temperature: what Classifier.temperature says. Raises ValueError if the modules, one after the
+    temperature and look: what Classifier says. Raises ValueError if the modules, one after the
     other, are not what the network computes.
     """
     x = _checked(network, pixels)
@@ -89,6 +93,13 @@ def layers(network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0) -
         steps.append(_step(name, title, spelled(module), x, said, off))
     if x.shape != wanted.shape or not torch.allclose(x, wanted, rtol=1e-4, atol=1e-4):
         raise ValueError(f"{type(network).__name__} is no chain of its modules: no steps to show.")
+    if look is not None:
+        closer, fine = look
+        added = closer(fine.to(x.device))
+        said = wording.closer(closer, fine)
+        steps.append(_step("closer", "Closer look", type(closer).__name__, added, said))
+        x = wanted = x + added
+        steps.append(_step("sum", "Sum", "logits + closer", x, wording.say("sum")))
     softmax = nn.Softmax(dim=1)
     x = softmax(x / temperature)
     terms = arithmetic(wanted[0], temperature)
@@ -135,9 +146,13 @@ def templates(network: nn.Module, pixels: torch.Tensor, count: int = 8) -> list[
     return [Unit(int(i), float(strengths[i]), pictures[i]) for i in order]
 
 
-def saliency(network: nn.Module, pixels: torch.Tensor, label: int) -> np.ndarray:
+def saliency(
+    network: nn.Module, pixels: torch.Tensor, label: int, look: Look | None = None
+) -> np.ndarray:
     """How much each pixel of (1, 1, 28, 28) speaks for class label: float32 (28, 28) in [0, 1].
 
+    look: what Classifier.look says; what speaks there, of the garment or its mask, counts for the
+    pixel that lies there.
     1 is the pixel that says most; all are 0 if none speaks for the class. What is measured is the
     gradient of the class's log odds times the pixel, over versions of the picture from which
     smooth random patches fade, from hardly to almost all: integrated gradients (Sundararajan et
@@ -152,65 +167,31 @@ def saliency(network: nn.Module, pixels: torch.Tensor, label: int) -> np.ndarray
         patches = torch.rand(VERSIONS, 1, PATCHES, PATCHES, generator=generator)
         shares = (torch.arange(VERSIONS) + 0.5).view(-1, 1, 1, 1) / VERSIONS
         smooth = F.interpolate(patches, (28, 28), mode="bilinear")
-        versions = x * (smooth + shares - 0.5).clamp(0, 1).to(x.device)
-        logits = network(versions.requires_grad_())
+        faded = (smooth + shares - 0.5).clamp(0, 1).to(x.device)
+        seen = [(network, x, (x * faded).requires_grad_())]
+        if look is not None:
+            closer, fine = look
+            fine = fine.to(x.device, torch.float32).clone()
+            rim = fine.shape[-1] % 28 // 2  # where nothing lies
+            finer = F.interpolate(faded, [fine.shape[-1] - 2 * rim] * 2, mode="bilinear")
+            finer = F.pad(finer, (rim,) * 4)
+            seen.append((closer, fine, (fine * finer).requires_grad_()))
+        logits = torch.stack([each(versions) for each, _, versions in seen]).sum(0)
         others = logits[:, [i for i in range(len(CLASSES)) if i != label]]
         odds = (logits[:, label] - others.logsumexp(1)).sum()
-        (gradient,) = torch.autograd.grad(odds, versions)
-    marks = (gradient.mean(0, keepdim=True) * x).detach().float().cpu().clamp(min=0)
+        gradients = torch.autograd.grad(odds, [versions for _, _, versions in seen])
+    marks = torch.zeros(1, 1, 28, 28)
+    for gradient, (_, of, _) in zip(gradients, seen, strict=True):
+        each = (gradient.mean(0, keepdim=True) * of).detach().float().cpu().sum(1, keepdim=True)
+        rim, times = each.shape[-1] % 28 // 2, each.shape[-1] // 28
+        marks += F.avg_pool2d(F.pad(each, (-rim,) * 4), times) * times**2
+    marks = marks.clamp(min=0)
     reach = torch.arange(-2.0, 3.0)
     bell = torch.exp(-(reach**2) / (2 * BLUR**2))
     bell /= bell.sum()
     marks = F.conv2d(F.pad(marks, (2, 2, 2, 2)), bell.outer(bell).view(1, 1, 5, 5))[0, 0]
     most = marks.max()
     return (marks / most if most > 0 else marks).numpy()
-
-
-def over(
-    picture: Image.Image, box: tuple[float, float, float, float], marks: np.ndarray
-) -> Image.Image:
-    """picture, greyed, with marks (28, 28) in [0, 1] in colour where they lie: RGB of its size.
-
-    box: where the 28x28 lie, (left, top, right, bottom) in shares of the picture's width and
-    height, as images.Prepared has it; it may reach past the picture.
-    """
-    left, right = box[0] * picture.width, box[2] * picture.width
-    top, bottom = box[1] * picture.height, box[3] * picture.height
-    x, y = 28 / max(right - left, 1e-6), 28 / max(bottom - top, 1e-6)  # of 28 for each pixel
-    # A ring of zeros, so that nothing is smeared outwards from the box's rim
-    map28 = Image.fromarray(np.pad(marks.astype(np.float32), 1))
-    there = (x, 0, 1 - left * x, 0, y, 1 - top * y)
-    placed = map28.transform(
-        picture.size, Image.Transform.AFFINE, there, Image.Resampling.BILINEAR, fillcolor=0
-    )
-    strength = np.asarray(placed)[..., None].clip(0, 1) ** 0.7  # lifts the faint marks into view
-    grey = np.asarray(picture.convert("L"), dtype=np.float32)[..., None]
-    calm = 0.55 * grey + 0.45 * 220
-    return Image.fromarray((calm * (1 - strength) + np.array(MARK) * strength).astype(np.uint8))
-
-
-def tiled(activations: np.ndarray) -> np.ndarray:
-    """activations (1, N) or (1, C, H, W) laid out as one picture (rows, columns).
-
-    784 numbers become 28x28 again, as they lay; other lists become the squarest rectangle, ten a
-    row. Maps lie side by side with a column and a row of zeros between them.
-    """
-    array = np.atleast_2d(activations)[0]
-    if array.ndim < 3:
-        flat = array.reshape(-1)
-        rows = 1 if flat.size <= 10 else _squarest(flat.size)
-        return np.reshape(flat, (rows, -1))
-    count, height, width = array.shape
-    rows = _squarest(count)
-    room = np.zeros((count, height + 1, width + 1), array.dtype)
-    room[:, :height, :width] = array
-    grid = room.reshape(rows, -1, height + 1, width + 1).swapaxes(1, 2)
-    sheet: np.ndarray = grid.reshape(rows * (height + 1), -1)
-    return sheet[:-1, :-1]
-
-
-def _squarest(count: int) -> int:
-    return next(rows for rows in range(math.isqrt(count), 0, -1) if count % rows == 0)
 
 
 def chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -211,7 +211,7 @@ def masked(picture: Image.Image, teacher: nn.Module | None) -> Array | None:
     plausible = PLAUSIBLE[0] < mask.mean() < PLAUSIBLE[1]
     if teacher is not None:
         try:
-            _, _, found = read_photo(as_rgb(np.asarray(picture)), teacher)
+            *_, found = read_photo(as_rgb(np.asarray(picture)), teacher)
         except InputError:
             found = None
         if found is not None:

@@ -9,9 +9,10 @@ import torch
 
 from fashion_model import checkpoint, data
 from fashion_model.errors import CheckpointError, DataError
+from fashion_model.material import held_out
 from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, coupled
 from fashion_model.provenance import ORIGINS, WHOLE, account, has_seen_all, with_those_of
-from fashion_model.recipes import HELD_OUT, held_out, place
+from fashion_model.recipes import HELD_OUT, place
 from fashion_model.training import CONFIDENCES, Pictures, calibrated, scored
 
 
@@ -107,14 +108,17 @@ def calibrate(
     root: str | Path | None = None,
     real: str | Path | None = None,
     like: str | Path | None = None,
+    closer: str | Path | None = None,
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Set a checkpoint's confidences right anew, as the end of make does; the path of it.
 
     network: a name, or the path of a checkpoint. Its weights stay as they are. like: take over
-    those of this checkpoint instead, of the same recipe and fewer pictures. Raises CheckpointError
-    for one without classes, the finder's, and DataError where nothing was held out.
+    those of this checkpoint instead, of the same recipe and fewer pictures. closer: the checkpoint,
+    beside this one, of who takes a closer look at photos from now on, whom the card then names;
+    None: whom it names already, if anybody. Raises CheckpointError for one without classes, the
+    finder's, and DataError where nothing was held out.
     """
     trained, card = checkpoint.load(network, "cpu")
     if card["architecture"] not in CLASSIFIERS:
@@ -127,13 +131,18 @@ def calibrate(
         checkpoint.save(path, trained, card | {key: told.get(key, {}) for key in CONFIDENCES})
         return path
     _validated(network, card)
+    if closer is not None:
+        card["closer"] = checkpoint.resolve(closer).stem
+    look = None
+    if "closer" in card:
+        look, _ = checkpoint.load(checkpoint.beside(path, card["closer"]), "cpu")
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     held_pictures = {"dataset": Pictures.of(*validation)}
     if real is not None:
         held = [item for item in data.load_labelled(real) if data.fold_of(item) == HELD_OUT]
         finder, _ = checkpoint.load("finder", "cpu")
         held_pictures |= held_out(held, images, labels, finder, progress)
-    checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures)})
+    checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures, look)})
     return path
 
 

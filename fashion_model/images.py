@@ -32,12 +32,15 @@ class Prepared:
     Fashion-MNIST image, taken as it is). box: the square that became pixels, as (left, top,
     right, bottom) in shares of the picture's width and height; it may reach past the picture.
     mask: float32 (96, 96) over the whole picture, 1 on the garment; None unless a photo.
+    fine: float32 (1, 2, 64, 64), of a photo: the garment in twice the detail, within a rim of 4,
+    and where it is; else None.
     """
 
     pixels: torch.Tensor
     kind: str
     box: Box
     mask: torch.Tensor | None = None
+    fine: torch.Tensor | None = None
 
 
 def prepare(
@@ -86,8 +89,8 @@ def prepare(
         drawn = drawings.strokes(array) if drawn is None else drawn
         return Prepared(drawings.read_drawing(drawn), kind, drawn.box)
     rgb = as_rgb(array) if rgb is None else rgb
-    pixels, box, mask = photos.read_photo(rgb, find, point, seen)
-    return Prepared(pixels, kind, box, mask)
+    pixels, fine, box, mask = photos.read_photo(rgb, find, point, seen)
+    return Prepared(pixels, kind, box, mask, fine)
 
 
 def plain_lines(array: np.ndarray) -> drawings.Strokes | None:

@@ -21,6 +21,7 @@ TRUST = 2.0
 TONES = 12  # of red, green and blue each, that are told apart
 FEW = 2e-4  # share of the pixels that says little of a colour
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
+FINE, RIM = 64, 4  # pixels a side as networks.CloserNetwork looks at it, of them empty on each
 
 Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see networks.Finder
 Box = tuple[float, float, float, float]
@@ -32,12 +33,13 @@ def read_photo(
     find: Find,
     point: tuple[float, float] | None = None,
     seen: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, Box, torch.Tensor]:
-    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28), the box they show, and the mask.
+) -> tuple[torch.Tensor, torch.Tensor, Box, torch.Tensor]:
+    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28), fine (1, 2, FINE, FINE), the box that
+    both show, and the mask.
 
-    find, point and box: see images.prepare. seen: the mask logits of the whole picture, where it
-    was looked at before. mask is float32 (96, 96) over the whole picture. Raises InputError where
-    no garment is found.
+    find, point, box and fine: see images.prepare. seen: the mask logits of the whole picture, where
+    it was looked at before. mask is float32 (96, 96) over the whole picture. Raises InputError
+    where no garment is found.
     """
     window = _around(point) if point is not None else WHOLE
     found = _look(rgb, find, window, point, seen)
@@ -57,8 +59,7 @@ def read_photo(
     )
     again = _look(rgb, find, closer, point)
     mask = again if again.mean() >= 0.5 * found.mean() else found
-    pixels, box = cut_out(rgb, mask)
-    return pixels, box, mask[0, 0]
+    return *cut_out(rgb, mask), mask[0, 0]
 
 
 def look_at(rgb: torch.Tensor, find: Find) -> tuple[torch.Tensor, float]:
@@ -144,8 +145,9 @@ def _pieces(
     return probability * torch.from_numpy(kept)
 
 
-def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, Box]:
-    """The masked part of rgb (1, 3, H, W) as pixels (1, 1, 28, 28), and the box they show.
+def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Box]:
+    """The masked part of rgb (1, 3, H, W) as pixels (1, 1, 28, 28), the same and its mask in
+    finer detail (1, 2, FINE, FINE), and the box they show.
 
     mask: (1, 1, S, S) over the whole picture. The cloth's tones are negated and brought to the
     mean and the spread of Fashion-MNIST's, since light and camera change them at will.
@@ -165,5 +167,6 @@ def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, Box]:
     spread = (((grey - mean) ** 2 * shape).sum() / total).sqrt()
     gain = (SPREAD / spread.clamp(min=1e-3)).clamp(*GAIN)
     cloth = (TONE - gain * (grey - mean)).clamp(0.06, 1)
-    small = fit(torch.cat([cloth * shape, shape], 1), 28)
-    return small[:, :1].clamp(0, 1), square((x0, y0, x1, y1), width, height)
+    both = torch.cat([cloth * shape, shape], 1)
+    pixels, fine = fit(both[:, :1], 28), F.pad(fit(both, FINE - 2 * RIM), (RIM,) * 4)
+    return pixels.clamp(0, 1), fine.clamp(0, 1), square((x0, y0, x1, y1), width, height)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from fashion_model import calibration, checkpoint, wording
 from fashion_model.decoding import Source, decode
 from fashion_model.errors import CheckpointError
+from fashion_model.explain import Look
 from fashion_model.images import Prepared, prepare
 from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS
 from fashion_model.packing import packed
@@ -42,6 +43,13 @@ class Answer:
     prepared: Prepared
 
 
+class Closer(NamedTuple):
+    """networks.CloserNetwork, and its checkpoint's card."""
+
+    network: nn.Module
+    card: dict[str, Any]
+
+
 class Classifier:
     """A network that was loaded once, with the preprocessing and the calibration around it.
 
@@ -56,22 +64,26 @@ class Classifier:
         finder: nn.Module,
         lines: nn.Module | None = None,
         people: "Classifier | None" = None,
+        closer: Closer | None = None,
     ) -> None:
         """network and card: see checkpoint.load. finder and lines: networks.Finder and LineTeller.
         people: reads what people draw and photograph; network then reads Fashion-MNIST alone.
+        closer: takes a closer look at photos; its logits are added to network's.
         """
         self.network = network
         self.card = card
         self.finder = finder
         self.lines = lines
         self.people = people
+        self.closer = closer
         self.device = next(network.parameters()).device
-        self._packed: tuple[object, nn.Module] | None = None  # of what, and that as it answers
+        self._packed: dict[str, tuple[object, nn.Module]] = {}  # of what, and that as it answers
 
     @property
     def networks(self) -> list[nn.Module]:
-        """Those that answer: network, and that of people where there is one."""
-        return [self.network, *([] if self.people is None else self.people.networks)]
+        """Those that answer: network, and where there are such, closer and those of people."""
+        own = [self.network, *([] if self.closer is None else [self.closer.network])]
+        return own + ([] if self.people is None else self.people.networks)
 
     def of(self, kind: str) -> "Classifier":
         """Who reads pictures of this kind: self, or people."""
@@ -132,7 +144,7 @@ class Classifier:
             own = [i for i, each in enumerate(prepared) if self.of(each.kind) is who]
             if who is None or not own:
                 continue
-            logits = who._logits(torch.cat([prepared[i].pixels for i in own]))
+            logits = who._logits([prepared[i] for i in own])
             divisors = calibration.temperatures(who.card, [prepared[i].kind for i in own], logits)
             found[own] = F.softmax(logits / divisors[:, None], dim=1).float()
         return found
@@ -141,23 +153,38 @@ class Classifier:
     def temperature(self, prepared: Prepared) -> float:
         """What the logits of this picture are divided by before Softmax."""
         who = self.of(prepared.kind)
-        logits = who._logits(prepared.pixels)
+        logits = who._logits([prepared])
         return calibration.temperatures(who.card, [prepared.kind], logits).item()
 
-    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """What network says of pixels (N, 1, 28, 28): float32 (N, 10) on the CPU."""
-        weights = self.network.parameters()
-        now = (self.network, [(id(p), p.is_inference() or p._version) for p in weights])
-        ready = self._packed
+    def look(self, prepared: Prepared) -> Look | None:
+        """Who takes a closer look at prepared, and at what: see explain. None: nobody."""
+        who = self.of(prepared.kind)
+        if who.closer is None or prepared.fine is None:
+            return None
+        return who.closer.network, prepared.fine
+
+    def _logits(self, prepared: Sequence[Prepared]) -> torch.Tensor:
+        """What network, and of photos closer, say together: float32 (N, 10) on the CPU."""
+        pixels = torch.cat([each.pixels for each in prepared]).to(self.device)
+        logits: torch.Tensor = self._ready(self.network, pixels)(pixels).float().cpu()
+        fine = {i: each.fine for i, each in enumerate(prepared) if each.fine is not None}
+        if self.closer is not None and fine:
+            seen = torch.cat(list(fine.values())).to(self.device)
+            logits[list(fine)] += self._ready(self.closer.network, seen)(seen).float().cpu()
+        return logits
+
+    def _ready(self, network: nn.Module, pixels: torch.Tensor) -> nn.Module:
+        """network as it answers, for pictures like pixels."""
+        name = "network" if network is self.network else "closer"
+        now = (network, [(id(p), p.is_inference() or p._version) for p in network.parameters()])
+        ready = self._packed.get(name)
         if ready is None or ready[0] != now:  # at first, and after it was trained on
-            example = torch.zeros(1, 1, 28, 28, device=self.device)
-            self._packed = ready = (now, packed(self.network, example))
-        logits: torch.Tensor = ready[1](pixels.to(self.device))
-        return logits.float().cpu()
+            self._packed[name] = ready = (now, packed(network, torch.zeros_like(pixels[:1])))
+        return ready[1]
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what is packed for this machine, which can neither be copied nor pickled."""
-        return {**self.__dict__, "_packed": None}
+        return {**self.__dict__, "_packed": {}}
 
     def _find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mask, drawing = self.finder(pictures.to(self.device))
@@ -187,16 +214,25 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
     lines, _ = checkpoint.load("lines", device)
     people = None
     if "people" in card:
-        beside = path.with_name(f"{card['people']}.safetensors")
-        if not beside.is_file():  # path may be a copy, elsewhere
-            beside = checkpoint.resolve(card["people"])
-        people = Classifier(*_named(beside, device), finder, lines)
-    made = Classifier(network, card, finder, lines, people)
+        who, told = _named(checkpoint.beside(path, card["people"]), device)
+        people = Classifier(who, told, finder, lines, closer=_closer(path, told, device))
+    made = Classifier(network, card, finder, lines, people, _closer(path, card, device))
     for each in (*made.networks, finder, lines):
         each.to(
             memory_format=torch.channels_last
         )  # on one core, a quarter faster to explain and to find with
     return made
+
+
+def _closer(path: Path, card: dict[str, Any], device: torch.device | str | None) -> Closer | None:
+    """Who takes a closer look at photos beside the network of card; None: nobody."""
+    if "closer" not in card:
+        return None
+    beside = checkpoint.beside(path, card["closer"])
+    network, told = checkpoint.load(beside, device)
+    if told["architecture"] != "closer":
+        raise CheckpointError(f"{beside} takes no closer look, but is a {told['architecture']}.")
+    return Closer(network, told)
 
 
 def _named(path: Path, device: torch.device | str | None) -> tuple[nn.Module, dict[str, Any]]:

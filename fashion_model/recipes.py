@@ -1,17 +1,11 @@
 """How each committed checkpoint is made, from data to file: what the command "train" runs."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
-
-from fashion_model import bitmaps, checkpoint, corpus, data, finding, sheets
-from fashion_model.corpus import extra_pictures
-from fashion_model.data import Labelled
+from fashion_model import bitmaps, checkpoint, closer, corpus, data, finding, material, sheets
 from fashion_model.distillation import Ensemble
 from fashion_model.errors import CheckpointError, DataError
 from fashion_model.networks import NETWORKS
@@ -31,6 +25,7 @@ CNN = Recipe(
 RECIPES = {
     "finder": finding.RECIPE,
     "lines": bitmaps.RECIPE,
+    "closer": closer.RECIPE,
     "mlp": Recipe(epochs=200, teachers=("cnn",), bfloat16=True),
     "cnn": CNN,
     "plain": replace(CNN, epochs=26),
@@ -53,11 +48,6 @@ TAUGHT: dict[str, dict[str, Any]] = {
     "cnn": {"epochs": 18, "clean": 0.3, "extra": 1.5, "views": 3, "mix_chance": 0.5},
 }
 HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
-MAKERS = (
-    *("accessories.py", "corpus.py", "decoding.py", "doodling.py", "drawings.py", "images.py"),
-    *("photos.py", "relabelled.csv", "sketching.py", "snapshots.py", "strokes.py"),
-    *("synthesis.py", "things.py", "wearer.py"),
-)
 
 
 def make(
@@ -103,9 +93,11 @@ def make(
         recipe = replace(recipe, teachers=tuple(map(str, teachers)))
     elif real is not None:
         recipe = replace(recipe, teachers=tuple(map(_for_people, recipe.teachers)))
-    if clean_by_labels and (network in ("finder", "lines") or not recipe.teachers or real is None):
+    if clean_by_labels and (
+        network in ("finder", "lines", "closer") or not recipe.teachers or real is None
+    ):
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
-    if views is not None and not recipe.teachers:
+    if views is not None and (not recipe.teachers or network == "closer"):
         raise DataError("--views is for a network with teachers: name them with --teacher.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
     if whole and (network not in NETWORKS or real is not None):
@@ -117,6 +109,8 @@ def make(
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
+    if network == "closer":
+        origins = ORIGINS + REAL_ORIGINS[:1]  # no drawings
     card: dict[str, Any] = {
         "data": [WHOLE] if whole else origins,
         "held_out": {"fashion-mnist": 0 if whole else data.VALIDATION},
@@ -160,6 +154,16 @@ def make(
         if not any(item.kind == "drawing" for item in learn):
             raise DataError("lines are learnt from real drawings: name their folder with --real.")
         return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
+    if network == "closer":
+        if start is not None or teachers or not learn:
+            raise DataError(
+                "who takes a closer look trains from the beginning and by labels, on real photos: "
+                "name their folder with --real."
+            )
+        finder, _ = checkpoint.load("finder", "cpu")
+        photos, others = material.close_ups(learn, images, labels, finder, seed, progress)
+        as_they_are = corpus.as_they_are(held, "photo", finder, fine=True)
+        return closer.train_closer(photos, others, as_they_are, card=card, **common)  # type: ignore[arg-type]
     if start is not None:
         card = with_those_of(card, checkpoint.load(start, "cpu")[1])
     extra, teacher = None, None
@@ -179,12 +183,8 @@ def make(
     if real is not None:
         finder, _ = checkpoint.load("finder", "cpu")
         # before the hours of training, which a damaged picture would end
-        held_pictures |= held_out(held, images, labels, finder, progress)
-        parts = [
-            _kept(source, learn, images, labels, finder, seed, progress)
-            for source in corpus.SOURCES
-        ]
-        extra = Pictures.concatenate(parts)
+        held_pictures |= material.held_out(held, images, labels, finder, progress)
+        extra = material.of_people(learn, images, labels, finder, seed, progress)
     return train(
         network,
         Pictures.of(images, labels),
@@ -212,50 +212,3 @@ def place(network: str, people: bool) -> tuple[Path, dict[str, Any]]:
 def _for_people(network: str) -> str:
     """The name of the checkpoint that reads what people draw and photograph."""
     return f"{network}-people"
-
-
-def held_out(
-    held: list[Labelled],
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    finder: torch.nn.Module,
-    progress: bool,
-) -> dict[str, Pictures]:
-    """The pictures that confidences are calibrated on: variants, as many as are trained on, for so
-    few mistakes are held out that one more or less would move what is called sure; and half of the
-    weight on each picture as it is, which is what people send."""
-    sources, found = {"photo": "real photos", "drawing": "real drawings"}, {}
-    for kind, source in sources.items():
-        varied = _kept(source, held, images, labels, finder, 0, progress)
-        plain = corpus.as_they_are(held, kind, finder)
-        often = len(varied) // max(1, len(plain))
-        found[kind] = Pictures.concatenate([varied, *[plain] * often])
-    return found
-
-
-def _kept(
-    source: str,
-    labelled: list[Labelled],
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    finder: torch.nn.Module,
-    seed: int,
-    progress: bool,
-) -> Pictures:
-    """corpus.extra_pictures, which takes a quarter of an hour for all sources, kept in a file."""
-    names = [item.path.name for item in labelled]
-    digest = hashlib.sha256(f"{seed} {len(images)} {names}".encode())
-    for key, weights in sorted(finder.state_dict().items()):
-        if key.startswith("drawing."):
-            continue  # the kind of each picture is known
-        digest.update(key.encode() + weights.numpy().tobytes())
-    for file in MAKERS:  # other code makes other pictures
-        digest.update(Path(__file__).with_name(file).read_bytes())
-    path = data.DOWNLOADS / f"{source}-{digest.hexdigest()[:12]}.safetensors"
-    if not path.exists():
-        made = extra_pictures(source, labelled, images, labels, finder, seed, progress)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        save_file({"pixels": made.pixels, "accept": made.accept}, part)
-        part.replace(path)
-    return Pictures(**load_file(path))

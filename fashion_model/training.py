@@ -29,11 +29,13 @@ class Pictures:
     """Training pictures, whole in memory.
 
     pixels: uint8 (N, 28, 28). accept: bool (N, 10), the classes that count as right; a row
-    without any is a thing of no class, for which every confidence should be a tenth.
+    without any is a thing of no class, for which every confidence should be a tenth. fine: uint8
+    (N, 2, 64, 64), of photos, where somebody looks closer; see images.Prepared.
     """
 
     pixels: torch.Tensor
     accept: torch.Tensor
+    fine: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -46,7 +48,12 @@ class Pictures:
 
     @staticmethod
     def concatenate(parts: "Sequence[Pictures]") -> "Pictures":
-        return Pictures(torch.cat([p.pixels for p in parts]), torch.cat([p.accept for p in parts]))
+        fine = [p.fine for p in parts if p.fine is not None]
+        return Pictures(
+            torch.cat([p.pixels for p in parts]),
+            torch.cat([p.accept for p in parts]),
+            torch.cat(fine) if len(fine) == len(parts) else None,
+        )
 
 
 def loss_of(logits: torch.Tensor, accept: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
@@ -65,15 +72,15 @@ def loss_of(logits: torch.Tensor, accept: torch.Tensor, smoothing: float = 0.0) 
 
 @torch.inference_mode()
 def logits_of(network: nn.Module, pixels: torch.Tensor, batch: int = 1000) -> torch.Tensor:
-    """Logits float32 (N, 10) on the CPU for pixels uint8 (N, 28, 28), one pass each."""
+    """Logits float32 (N, 10) on the CPU for pixels uint8, as as_input takes them, one pass each."""
     device = next(network.parameters()).device
     parts = [network(as_input(p.to(device))).float().cpu() for p in pixels.split(batch)]
     return torch.cat(parts)
 
 
 def as_input(pixels: torch.Tensor) -> torch.Tensor:
-    """pixels uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [0, 1]."""
-    return pixels.unsqueeze(1).float() / 255
+    """pixels uint8 (N, 28, 28) -> float32 (N, 1, 28, 28) in [0, 1]; (N, C, H, W) stay so."""
+    return (pixels if pixels.ndim == 4 else pixels.unsqueeze(1)).float() / 255
 
 
 def accuracy(logits: torch.Tensor, accept: torch.Tensor) -> float:
@@ -197,14 +204,18 @@ def scored(
     }
 
 
-def calibrated(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, dict[str, Any]]:
+def calibrated(
+    network: nn.Module, held_out: Mapping[str, Pictures], closer: nn.Module | None = None
+) -> dict[str, dict[str, Any]]:
     """A card's temperatures, what is made of the confidences they give, and where sure and unsure
-    begin, for each kind of held-out picture."""
+    begin, for each kind of held-out picture. closer: takes a closer look at those with fine."""
     made: dict[str, dict[str, Any]] = {key: {} for key in CONFIDENCES}
     for kind, pictures in held_out.items():
         if not pictures.accept.any():
             continue  # no garment of this kind was held out
         logits = logits_of(network, pictures.pixels)
+        if closer is not None and pictures.fine is not None:
+            logits = logits + logits_of(closer, pictures.fine)
         divisor = round(calibration.temperature(logits, pictures.accept), 4)
         line = calibration.platt(logits, pictures.accept, divisor)
         made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]

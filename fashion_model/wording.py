@@ -36,6 +36,10 @@ ENGLISH = {
     "patterns: {learned} numbers.",
     "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
     "the picture. That makes {outputs} numbers.",
+    "closer": "A photo gets a closer look: a second network reads the garment as {side} rows of "
+    "{side} numbers, and beside it where the garment is and where not. It learned from photos "
+    "alone, in {learned} numbers, and has ten logits of its own.",
+    "sum": "The logits of both networks are added: each makes mistakes that the other does not.",
     "other": "{inputs} numbers become {outputs}.",
     "softmax": "e to the power of each logit, divided by the sum of all ten: ten confidences that "
     "add up to 1.",
@@ -99,6 +103,12 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
     if isinstance(module, nn.AdaptiveMaxPool2d):
         return say("pool", outputs=str(after.numel()))
     return say("other", inputs=str(before.numel()), outputs=str(after.numel()))
+
+
+def closer(network: nn.Module, fine: torch.Tensor) -> Said:
+    """What a second network does, which takes a closer look at fine (1, 2, S, S)."""
+    learned = sum(p.numel() for p in network.parameters())
+    return say("closer", side=fine.shape[-1], learned=learned)
 
 
 def softmax(temperature: float) -> Said:

@@ -27,7 +27,7 @@ class Panels:
         self._similar = {
             network: SimilarImages(network)
             for each in classifiers.values()
-            for network in each.networks
+            for network in (each.network, each.of("photo").network)
         }
 
     def similar_images(self, classifier: Classifier, prepared: Prepared) -> SimilarImages:

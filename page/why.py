@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fashion_model import CLASSES, Classifier, InputError, explain
+from fashion_model import CLASSES, Classifier, InputError, explain, showing
 from fashion_model.decoding import Source
 from fashion_model.images import Prepared
 from page.payloads import data_url, from_api, from_data_url, said, tapped, told
@@ -51,8 +51,8 @@ def maps(find: Find, question: Any) -> dict[str, Any]:
         picture = picture.resize(size, Image.Resampling.NEAREST)
     shown, network = {}, classifier.of(prepared.kind).network
     for label, index in zip(labels, indices, strict=True):
-        marks = explain.saliency(network, prepared.pixels, index)
-        marked = explain.over(picture, prepared.box, marks)
+        marks = explain.saliency(network, prepared.pixels, index, classifier.look(prepared))
+        marked = showing.over(picture, prepared.box, marks)
         shown[label] = data_url(marked, format="JPEG", quality=85)
     return {"maps": shown}
 
@@ -69,14 +69,14 @@ def inside(find: Find, question: Any) -> dict[str, Any]:
         return {"error": told(error)}
     temperature = classifier.temperature(prepared)
     network = classifier.of(prepared.kind).network
-    steps = explain.layers(network, prepared.pixels, temperature)
+    steps = explain.layers(network, prepared.pixels, temperature, classifier.look(prepared))
     units = explain.templates(network, prepared.pixels, UNITS)
     return {
         "steps": [
             {
                 **_told(step),
                 "said": said(step.sentence),
-                "picture": _shown(explain.tiled(step.activations)),
+                "picture": _shown(showing.tiled(step.activations)),
             }
             for step in steps
         ],
@@ -121,11 +121,11 @@ def explained(classifier: Classifier, image: Source, kind: str, label: str) -> d
     _, prepared = classifier.prepare(image, kind)
     temperature = classifier.temperature(prepared)
     network = classifier.of(prepared.kind).network
-    steps = explain.layers(network, prepared.pixels, temperature)
+    steps = explain.layers(network, prepared.pixels, temperature, classifier.look(prepared))
     softmax = next(step for step in steps if step.terms)
     label = label or softmax.terms[0].label
     index = CLASSES.index(label) if index is None else index
-    marks = explain.saliency(network, prepared.pixels, index)
+    marks = explain.saliency(network, prepared.pixels, index, classifier.look(prepared))
     return {
         "label": label,
         "kind": prepared.kind,

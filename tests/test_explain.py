@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 import fashion_model
-from fashion_model import CLASSES, NETWORKS, checkpoint, explain
+from fashion_model import CLASSES, NETWORKS, checkpoint, explain, showing
 from fashion_model.images import Prepared
 from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, NeuralNetwork
 
@@ -213,7 +213,7 @@ def test_the_map_lies_over_the_picture_where_the_pixels_came_from():
     picture = Image.new("RGB", (300, 200), "white")
     marks = np.zeros((28, 28), dtype=np.float32)
     marks[7, 14:16] = 1
-    shown = explain.over(picture, (0.5, 0.0, 1.0, 0.75), marks)
+    shown = showing.over(picture, (0.5, 0.0, 1.0, 0.75), marks)
     assert (shown.size, shown.mode) == ((300, 200), "RGB")
     colours = np.asarray(shown).astype(int)
     coloured = colours[..., 0] - colours[..., 2] > 128
@@ -227,11 +227,11 @@ def test_the_map_lies_over_the_picture_where_the_pixels_came_from():
 
 def test_a_box_may_reach_past_the_picture():
     picture = Image.new("L", (60, 120), 40)
-    shown = explain.over(picture, (-0.5, 0.0, 1.5, 1.0), np.ones((28, 28), dtype=np.float32))
+    shown = showing.over(picture, (-0.5, 0.0, 1.5, 1.0), np.ones((28, 28), dtype=np.float32))
     colours = np.asarray(shown)
     assert shown.size == (60, 120)
-    np.testing.assert_array_equal(colours[60, 30], explain.MARK)
-    np.testing.assert_array_equal(colours[60, 0], explain.MARK)
+    np.testing.assert_array_equal(colours[60, 30], showing.MARK)
+    np.testing.assert_array_equal(colours[60, 0], showing.MARK)
 
 
 def test_the_picture_of_a_drawing_and_its_map_fit_together():
@@ -240,7 +240,7 @@ def test_the_picture_of_a_drawing_and_its_map_fit_together():
     ImageDraw.Draw(picture).rectangle((220, 60, 360, 260), fill="black")
     classifier = fashion_model.load("mlp", "cpu")
     read, prepared = classifier.prepare(picture, "drawing")
-    shown = explain.over(read, prepared.box, prepared.pixels[0, 0].numpy())
+    shown = showing.over(read, prepared.box, prepared.pixels[0, 0].numpy())
     colours = np.asarray(shown).astype(int)
     coloured = colours[..., 0] - colours[..., 2] > 128
     black = np.asarray(read.convert("L")) < 128
@@ -262,7 +262,7 @@ def test_the_picture_of_a_drawing_and_its_map_fit_together():
 )
 def test_activations_as_one_picture(shape, tiled):
     values = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
-    sheet = explain.tiled(values)
+    sheet = showing.tiled(values)
     assert sheet.shape == tiled
     np.testing.assert_array_equal(np.sort(sheet[sheet > 0]), values.ravel())
     if len(shape) == 4 and shape[1] > 1:

@@ -51,7 +51,10 @@ def test_every_panel(visit, photo, source):
     start(page, source, photo)
     network = fashion_model.load(device="cpu")
 
-    steps = explain.layers(network.network, torch.zeros(1, 1, 28, 28))
+    look = None
+    if source == "uploaded":
+        look = (network.of("photo").closer.network, torch.zeros(1, 2, 64, 64))
+    steps = explain.layers(network.of(source).network, torch.zeros(1, 1, 28, 28), look=look)
     content = unfold(page, "inside")
     expect(content.locator(".step")).to_have_count(len(steps))
     expect(content.locator(".step code").nth(2)).to_have_text(steps[1].module)

@@ -1,5 +1,7 @@
 """From data to a committed checkpoint: the whole of `train`, on a handful of pictures."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,13 @@ import torch
 from fashion_model import (
     bitmaps,
     checkpoint,
+    close_ups,
     corpus,
     data,
     finding,
     finishing,
+    material,
+    networks,
     predictor,
     provenance,
     recipes,
@@ -70,8 +75,9 @@ def test_an_mlp_from_end_to_end(options, real_folder, tmp_path, monkeypatch):
 
     # and again, out of the files that were kept
     kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "downloads").iterdir()}
-    assert {name.rsplit("-", 1)[0] for name in kept} == set(corpus.SOURCES)
-    monkeypatch.setattr(recipes, "extra_pictures", None)
+    held = {"real photos held out", "real drawings held out"}
+    assert {name.rsplit("-", 1)[0] for name in kept} == set(corpus.SOURCES) | held
+    monkeypatch.setattr(material, "extra_pictures", lambda *_, **__: pytest.fail("made again"))
     again = make("mlp", real=real_folder, seed=4, **options | {"out": tmp_path / "b.safetensors"})
     one, same = (checkpoint.load(file, "cpu")[0].state_dict() for file in (path, again))
     assert all(torch.equal(one[key], same[key]) for key in one)
@@ -81,7 +87,7 @@ def test_an_mlp_from_end_to_end(options, real_folder, tmp_path, monkeypatch):
 def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, monkeypatch):
     seen, given = [], {}
 
-    def extra_pictures(source, some, *_):
+    def extra_pictures(source, some, *_, **__):
         seen.append((source, frozenset(item.path.name for item in some)))
         pixels = torch.full((1, 28, 28), len(seen)).byte()  # tell them apart by it
         return Pictures(pixels, torch.ones(1, 10).bool())
@@ -93,7 +99,7 @@ def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, m
         }
         return out
 
-    monkeypatch.setattr(recipes, "extra_pictures", extra_pictures)
+    monkeypatch.setattr(material, "extra_pictures", extra_pictures)
     monkeypatch.setattr(recipes, "train", remember)
     make("mlp", real=real_folder, **options)
     ann = frozenset({"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"})
@@ -179,22 +185,21 @@ def test_a_cnn_for_people_is_taught_mostly_by_pictures_of_theirs(options, real_f
     assert [recipe.epochs for recipe in given[:3]] == [taught["epochs"], 5, recipes.CNN.epochs]
 
 
-def test_other_pictures_or_another_seed_are_made_anew(real_folder, monkeypatch):
+def test_other_pictures_or_another_seed_are_made_anew(real_folder):
     finder, _ = checkpoint.load("finder", "cpu")
-    images, labels = data.load_fashion_mnist(True)
+    images, _ = data.load_fashion_mnist(True)
     labelled = data.load_labelled(real_folder)
     made = []
 
-    def extra_pictures(source, *_):
+    def extra_pictures(source):
         made.append(source)
         return Pictures(torch.full((2, 28, 28), 7).byte(), torch.ones(2, 10).bool())
-
-    monkeypatch.setattr(recipes, "extra_pictures", extra_pictures)
 
     def count(pictures, seed) -> int:
         made.clear()
         for source in corpus.SOURCES:
-            kept = recipes._kept(source, pictures, images, labels, finder, seed, False)
+            make_them = partial(extra_pictures, source)
+            kept = material.kept(source, make_them, pictures, images, finder, seed)
             assert len(kept) == 2
             assert kept.accept.all()
             assert (kept.pixels == 7).all()
@@ -351,7 +356,7 @@ def test_pictures_as_they_are_have_half_of_the_weight_when_confidences_are_set_r
     held = [item for item in data.load_labelled(real_folder) if data.fold_of(item) == 3]
     finder, _ = checkpoint.load("finder", "cpu")
     images, labels = data.load_fashion_mnist(True)
-    found = recipes.held_out(held, images, labels, finder, progress=False)
+    found = material.held_out(held, images, labels, finder, progress=False)
     for kind in ("photo", "drawing"):
         plain = corpus.as_they_are(held, kind, finder)
         own = [item for item in held if item.kind == kind]
@@ -487,3 +492,59 @@ def test_labels_beside_teachers_want_teachers_and_other_pictures(options, networ
 
 def test_there_is_a_recipe_for_each_architecture():
     assert set(recipes.RECIPES) == set(TRAINED)
+
+
+def test_who_takes_a_closer_look_learns_from_photos_that_are_not_held_out(
+    options, real_folder, monkeypatch, tmp_path
+):
+    for name in ("COPIES", "PRODUCTS"):
+        monkeypatch.setattr(close_ups, name, 2)
+    given = {}
+
+    def train_closer(photos, others, held_out, **more):
+        given.update(more, photos=photos, others=others, held_out=held_out)
+        return options["out"]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recipes.closer, "train_closer", train_closer)
+        make("closer", real=real_folder, **options)
+    # ann's two photos, each thrice; and leo's one as it is
+    assert (len(given["photos"]), len(given["held_out"])) == (6, 1)
+    assert given["photos"].accept[:3].nonzero()[:, 1].tolist() == [1, 1, 1]
+    assert given["held_out"].accept.nonzero()[:, 1].tolist() == [3]
+    assert given["card"]["data"] == provenance.ORIGINS + provenance.REAL_ORIGINS[:1]
+    assert given["card"]["held_out"]["senders"] == "fold 3 of 5"
+    kept = {file.name.rsplit("-", 1)[0] for file in (tmp_path / "downloads").iterdir()}
+    assert kept == {"photos seen closely", "made-up photos seen closely"}
+    for wrong in (
+        {"real": None},
+        {"real": real_folder, "start": "closer"},
+        {"real": real_folder, "teachers": ["cnn"]},
+    ):
+        with pytest.raises(DataError, match="by labels, on real photos"):
+            make("closer", **wrong, **options)
+    with pytest.raises(DataError, match="alone"):
+        make("closer", real=real_folder, whole=True, **options)
+
+
+def test_photos_are_calibrated_with_the_closer_look_that_the_card_names(
+    options, real_folder, tmp_path, monkeypatch
+):
+    """One that is sure of its own makes the temperature of photos rise, and of nothing else."""
+    path = make("cnn", real=real_folder, **options)
+    before = checkpoint.load(path, "cpu")[1]
+    look = networks.CloserNetwork().eval()
+    with torch.no_grad():
+        look.stages.head.weight.zero_()
+        look.stages.head.bias.copy_(60.0 * torch.eye(10)[7])  # which no photo here shows
+    sure = tmp_path / "sure.safetensors"
+    checkpoint.save(sure, look, {"architecture": "closer"})
+    finishing.calibrate(path, real=real_folder, closer=sure, progress=False)
+    card = checkpoint.load(path, "cpu")[1]
+    assert card["closer"] == "sure"
+    assert card["temperature"]["photo"] == 10.0 > before["temperature"]["photo"]
+    for kind in ("dataset", "drawing"):
+        assert card["temperature"][kind] == before["temperature"][kind]
+    # and whoever calibrates it again need not name it again
+    finishing.calibrate(path, real=real_folder, progress=False)
+    assert checkpoint.load(path, "cpu")[1] == card

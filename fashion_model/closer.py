@@ -1,0 +1,117 @@
+"""Training what takes a closer look at photos: networks.CloserNetwork.
+
+A network that learns photos together with Fashion-MNIST and drawings makes the same mistakes on
+strangers' photos, however it is trained; one that learns garments from photos alone makes others,
+and together they make fewer. But these photos show no bag and no shop: so it also sees made-up
+pictures, of which it learns to say nothing, for ten equal logits leave the other's answer as it is.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from fashion_model import checkpoint
+from fashion_model.augmentation import affine
+from fashion_model.run import Recipe, Run
+from fashion_model.training import Pictures, accuracy, as_input, logits_of, loss_of
+
+RECIPE = Recipe(
+    epochs=14,
+    batch=80,
+    learning_rate=3e-3,
+    muon=0.03,
+    weight_decay=0.05,
+    warmup=0.2,
+    ema=0.998,
+    extra=0.25,
+    bfloat16=True,
+)
+SOFT = 0.25  # share of the pictures that are shown as small photos of them would be
+
+
+def train_closer(
+    photos: Pictures,
+    others: Pictures,
+    held_out: Pictures,
+    *,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    out: str | Path | None = None,
+    device: torch.device | str | None = None,
+    card: dict[str, Any] | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train what takes a closer look at photos and write its checkpoint; the path of that.
+
+    photos: real ones, learnt by their classes; others: made-up ones, recipe.extra of them for each
+    photo, for which all confidences should be equal. Both with fine. The
+    card's "accuracy" is that on held_out's garments. Goes on after an interruption from the end of
+    the last epoch.
+    """
+    out = Path(out) if out is not None else checkpoint.resolve("closer")
+    run = Run("closer", recipe, seed, device, f"{len(photos)} and {len(others)} photos")
+    state = out.with_suffix(".training")
+    if state.exists():
+        run.resume(state)
+    x, accept, z = (t.to(run.device) for t in (_fine(photos), photos.accept, _fine(others)))
+    nothing = torch.zeros(recipe.batch, accept.shape[1], dtype=torch.bool, device=run.device)
+    lent = round(recipe.batch * recipe.extra / (1 + recipe.extra))
+    own = recipe.batch - lent
+    steps = len(x) // own
+    last = recipe.epochs * steps
+    bar = tqdm(total=last, initial=run.steps, unit="step", disable=not progress, mininterval=1.0)
+    draw = partial(torch.randperm, generator=run.generator, device=run.device)
+    while run.epoch < recipe.epochs:
+        torch.manual_seed(seed * recipe.epochs + run.epoch)  # what is dropped, after a stop too
+        total, order = 0.0, draw(len(x))
+        for step in range(steps):
+            index = order[step * own : (step + 1) * own]
+            some = torch.randint(len(z), (lent,), generator=run.generator, device=run.device)
+            seen = varied(as_input(torch.cat([x[index], z[some]])), run.generator)
+            right = torch.cat([accept[index], nothing[:lent]])
+            total += run.step(_Loss(seen, right, recipe.smoothing), last)
+            bar.update()
+        run.epoch += 1
+        bar.set_postfix(epoch=f"{run.epoch}/{recipe.epochs}", loss=f"{total / steps:.4f}")
+        run.save(state)
+    bar.close()
+    network, known = run.network(), held_out.accept.any(1)
+    made: dict[str, Any] = {"pictures": {"clean": 0, "extra": len(x) + len(z)}}
+    if known.any():
+        share = accuracy(logits_of(network, _fine(held_out)[known]), held_out.accept[known])
+        made |= {"accuracy": {"photos": share}}
+    checkpoint.save(out, network, {**run.card(), **made, **(card or {})})
+    state.unlink(missing_ok=True)
+    return out
+
+
+def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """x (N, 2, H, W), garment and mask, turned, scaled and shifted at random, some of them soft."""
+    x = affine(x, generator, degrees=15, scale=0.2, shift=4)
+    soft = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < SOFT
+    size = x.shape[-2:]
+    small = F.interpolate(F.avg_pool2d(x, 2), [*size], mode="bilinear")
+    return torch.where(soft, small, x)
+
+
+def _fine(pictures: Pictures) -> torch.Tensor:
+    """pictures.fine; raises ValueError where they are not all photos, or were read without."""
+    if pictures.fine is None:
+        raise ValueError("who takes a closer look learns from pictures with fine: see real.")
+    return pictures.fine
+
+
+class _Loss:
+    """training.loss_of the logits of x (N, 2, H, W)."""
+
+    def __init__(self, x: torch.Tensor, accept: torch.Tensor, smoothing: float) -> None:
+        self.x, self.accept, self.smoothing = x, accept, smoothing
+
+    def __call__(self, network: nn.Module) -> torch.Tensor:
+        x = self.x.contiguous(memory_format=torch.channels_last)
+        return loss_of(network(x), self.accept, self.smoothing)

@@ -1,0 +1,55 @@
+"""Pictures of what explain found: where the decisive pixels lie, and what layers put out."""
+
+import math
+
+import numpy as np
+from PIL import Image
+
+MARK = (255, 92, 0)  # orange: far from the greys below it, and seen by the colour-blind
+
+
+def over(
+    picture: Image.Image, box: tuple[float, float, float, float], marks: np.ndarray
+) -> Image.Image:
+    """picture, greyed, with marks (28, 28) in [0, 1] in colour where they lie: RGB of its size.
+
+    box: where the 28x28 lie, (left, top, right, bottom) in shares of the picture's width and
+    height, as images.Prepared has it; it may reach past the picture.
+    """
+    left, right = box[0] * picture.width, box[2] * picture.width
+    top, bottom = box[1] * picture.height, box[3] * picture.height
+    x, y = 28 / max(right - left, 1e-6), 28 / max(bottom - top, 1e-6)  # of 28 for each pixel
+    # A ring of zeros, so that nothing is smeared outwards from the box's rim
+    map28 = Image.fromarray(np.pad(marks.astype(np.float32), 1))
+    there = (x, 0, 1 - left * x, 0, y, 1 - top * y)
+    placed = map28.transform(
+        picture.size, Image.Transform.AFFINE, there, Image.Resampling.BILINEAR, fillcolor=0
+    )
+    strength = np.asarray(placed)[..., None].clip(0, 1) ** 0.7  # lifts the faint marks into view
+    grey = np.asarray(picture.convert("L"), dtype=np.float32)[..., None]
+    calm = 0.55 * grey + 0.45 * 220
+    return Image.fromarray((calm * (1 - strength) + np.array(MARK) * strength).astype(np.uint8))
+
+
+def tiled(activations: np.ndarray) -> np.ndarray:
+    """activations (1, N) or (1, C, H, W) laid out as one picture (rows, columns).
+
+    784 numbers become 28x28 again, as they lay; other lists become the squarest rectangle, ten a
+    row. Maps lie side by side with a column and a row of zeros between them.
+    """
+    array = np.atleast_2d(activations)[0]
+    if array.ndim < 3:
+        flat = array.reshape(-1)
+        rows = 1 if flat.size <= 10 else _squarest(flat.size)
+        return np.reshape(flat, (rows, -1))
+    count, height, width = array.shape
+    rows = _squarest(count)
+    room = np.zeros((count, height + 1, width + 1), array.dtype)
+    room[:, :height, :width] = array
+    grid = room.reshape(rows, -1, height + 1, width + 1).swapaxes(1, 2)
+    sheet: np.ndarray = grid.reshape(rows * (height + 1), -1)
+    return sheet[:-1, :-1]
+
+
+def _squarest(count: int) -> int:
+    return next(rows for rows in range(math.isqrt(count), 0, -1) if count % rows == 0)

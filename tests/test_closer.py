@@ -1,0 +1,228 @@
+"""What takes a closer look at photos: its pictures, its training, and its share in an answer."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import fashion_model
+from fashion_model import CLASSES, CheckpointError, checkpoint, close_ups, corpus, data, explain
+from fashion_model.closer import train_closer, varied
+from fashion_model.images import Prepared
+from fashion_model.networks import CloserNetwork
+from fashion_model.photos import FINE, cut_out
+from fashion_model.predictor import Classifier, Closer
+from fashion_model.run import Recipe
+from fashion_model.training import Pictures
+
+QUIET = {"device": "cpu", "progress": False}
+
+
+def test_fine_is_the_same_garment_in_twice_the_detail_and_its_mask():
+    generator = torch.Generator().manual_seed(0)
+    rgb = torch.rand(1, 3, 180, 120, generator=generator)
+    mask = torch.zeros(1, 1, 96, 96)
+    mask[..., 20:80, 30:70] = 1
+    pixels, fine, _ = cut_out(rgb, mask)
+    assert fine.shape == (1, 2, FINE, FINE) == (1, 2, 64, 64)
+    assert 0 <= fine.min() <= fine.max() <= 1
+    cloth, where = fine[:, :1], fine[:, 1:]
+    assert torch.equal(where > 0, cloth > 0)  # all of the garment is brighter than its ground
+    inner = fine[..., 4:-4, 4:-4]
+    assert (fine > 0).sum() == (inner > 0).sum()  # with nothing on the rim
+    halved = torch.nn.functional.avg_pool2d(inner, 2)
+    assert (halved[:, :1] - pixels).abs().mean() < 0.02
+    assert (halved[:, 1:][pixels > 0] > 0).all()
+
+
+def test_drawings_and_images_of_the_data_set_are_not_looked_at_closer(sheet):
+    classifier = fashion_model.load(device="cpu")
+    drawing = Image.new("L", (200, 200), 255)
+    drawing.paste(0, (60, 50, 64, 150))
+    drawing.paste(0, (60, 50, 140, 54))
+    for picture, kind in ((drawing, "drawing"), (sheet[0][0], "dataset")):
+        _, prepared = classifier.prepare(picture)
+        assert (prepared.kind, prepared.fine) == (kind, None)
+        assert classifier.look(prepared) is None
+
+
+@pytest.fixture
+def few(real_folder, sheet, monkeypatch):
+    """Photos of which each is there twice, made-up ones, and the finder."""
+    for module, name, count in (
+        (close_ups, "COPIES", 1),
+        (close_ups, "PRODUCTS", 4),
+        (corpus, "MADE_UP", 6),
+        (corpus, "NOTHING", 2),
+    ):
+        monkeypatch.setattr(module, name, count)
+    finder, _ = checkpoint.load("finder", "cpu")
+    images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
+    labels = torch.tensor([label for _, label in sheet])
+    photos = close_ups.real(data.load_labelled(real_folder), finder, 0, False)
+    return photos, close_ups.made_up(images, labels, finder, 0, False)
+
+
+def test_photos_are_learnt_by_their_classes_and_made_up_ones_too(few):
+    photos, others = few
+    assert len(photos) == 6  # three, twice; the drawings are not for it
+    assert photos.fine.shape == (6, 2, 64, 64)
+    assert [row.nonzero().flatten().tolist() for row in photos.accept[::2]] == [[1], [0, 6], [3]]
+    assert 6 + 4 < len(others) <= 6 + 4 + 2
+    assert others.fine.shape[1:] == (2, 64, 64)
+    assert others.accept[:6].sum(1).tolist() == [1] * 6
+
+
+def test_a_run_that_stops_and_goes_on_learns_the_same(few, tmp_path, stopped_once):
+    recipe = Recipe(epochs=2, batch=6, extra=0.5)
+    given = (*few, few[0])
+    whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
+    train_closer(*given, recipe=recipe, out=whole, card={"data": ["tiny"]}, **QUIET)
+    network, card = checkpoint.load(whole, "cpu")
+    assert isinstance(network, CloserNetwork)
+    assert (card["architecture"], card["epochs"], card["data"]) == ("closer", 2, ["tiny"])
+    assert card["pictures"] == {"clean": 0, "extra": sum(map(len, few))}
+    assert 0 <= card["accuracy"]["photos"] <= 1
+    stopped_once(lambda: train_closer(*given, recipe=recipe, out=stopped, **QUIET), stopped)
+    again, _ = checkpoint.load(stopped, "cpu")
+    pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_a_garment_and_its_mirror_image_are_the_same_to_it():
+    network = CloserNetwork().eval()
+    x = torch.rand(3, 2, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(network(x), network(x.flip(3)))
+        one_by_one = torch.cat([network(each) for each in x.split(1)])
+        torch.testing.assert_close(network(x), one_by_one, atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(network.stages(x), network.stages(x.flip(3)))
+
+
+def bars(count: int) -> Pictures:
+    """Bright bars, that lie (class 0) or stand (class 1), as pictures and in fine."""
+    generator = torch.Generator().manual_seed(count)
+    lying = torch.rand(count, generator=generator) < 0.5
+    fine = torch.zeros(count, 2, 64, 64)
+    fine[:, :, 24:40, 12:52] = 1
+    fine[~lying] = fine[~lying].transpose(2, 3)
+    accept = torch.zeros(count, 10).bool()
+    accept[:, 0], accept[:, 1] = lying, ~lying
+    return Pictures((fine[:, 0, 4:-4:2, 4:-4:2] * 255).byte(), accept, (fine * 255).byte())
+
+
+def test_of_photos_it_says_what_they_are_and_of_others_nothing(tmp_path):
+    photos, others = bars(60), bars(30)
+    others = Pictures(others.pixels, others.accept, others.fine.flip(1) // 3)  # dim: told apart
+    recipe = Recipe(epochs=12, batch=24, learning_rate=4e-3, extra=0.5, ema=0.9)
+    path = train_closer(
+        *(photos, others, bars(20)),
+        recipe=recipe,
+        out=tmp_path / "c.safetensors",
+        **QUIET,
+    )
+    network, card = checkpoint.load(path, "cpu")
+    assert card["accuracy"]["photos"] > 0.9
+    with torch.inference_mode():
+        sure = [network(p.fine.float() / 255).softmax(1).amax(1) for p in (photos, others)]
+    assert sure[0].mean() > 0.8
+    assert sure[1].mean() < 0.3
+
+
+def test_some_are_shown_soft_and_all_moved():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(200, 2, 56, 56, generator=generator)
+    seen = varied(x, generator)
+    assert seen.shape == x.shape
+    assert 0 <= seen.min() <= seen.max() <= 1.0001
+    rough = (seen[..., 20:36, 20:35] - seen[..., 20:36, 21:36]).abs().mean((1, 2, 3))
+    soft = (rough < 0.12).float().mean()
+    assert 0.1 < soft < 0.4
+
+
+class Says(torch.nn.Module):
+    """Logits of its own weights for any picture; a chain of one step, as explain wants it."""
+
+    def __init__(self, channels: int, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.flat = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+        self.head = torch.nn.Linear(channels, 10)
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.copy_(logits)
+
+    def forward(self, x):
+        return self.head(self.flat(x))
+
+
+@pytest.fixture
+def both():
+    """A Classifier of two networks that say one thing each, and a photo to ask it about."""
+    first, second = torch.arange(10.0), torch.zeros(10)
+    second[3] = 12
+    look = Closer(Says(2, second), {})
+    classifier = Classifier(Says(1, first), {"temperature": {"photo": 2.0}}, first, closer=look)
+    pixels, fine = torch.rand(1, 1, 28, 28), torch.rand(1, 2, 64, 64)
+    return classifier, Prepared(pixels, "photo", (0, 0, 1, 1), fine=fine), first, second
+
+
+def test_the_logits_of_both_are_added_for_photos_alone(both):
+    classifier, photo, first, second = both
+    drawing = Prepared(photo.pixels, "drawing", photo.box)
+    found = classifier.probabilities([drawing, photo, drawing])
+    torch.testing.assert_close(found[1], ((first + second) / 2).softmax(0))
+    torch.testing.assert_close(found[0], first.softmax(0))
+    torch.testing.assert_close(found[2], found[0])
+    assert classifier.networks == [classifier.network, classifier.closer.network]
+
+
+def test_the_steps_end_in_the_sum_and_its_confidences(both):
+    classifier, photo, first, second = both
+    temperature = classifier.temperature(photo)
+    assert temperature == 2.0
+    look = classifier.look(photo)
+    steps = explain.layers(classifier.network, photo.pixels, temperature, look)
+    names = [step.name for step in steps]
+    assert names[-5:] == ["head", "closer", "sum", "softmax", "argmax"]
+    by_name = {step.name: step for step in steps}
+    np.testing.assert_allclose(by_name["closer"].activations[0], second)
+    np.testing.assert_allclose(by_name["sum"].activations[0], first + second)
+    np.testing.assert_allclose(
+        by_name["softmax"].activations, classifier.probabilities([photo]), rtol=1e-5
+    )
+    assert by_name["softmax"].terms[0].label == CLASSES[3]
+    assert by_name["softmax"].terms[0].logit == 15
+    assert "64" in by_name["closer"].sentence
+
+
+def test_what_the_closer_look_sees_is_marked_where_it_lies(both):
+    """A closer look that cares for one corner marks that corner; without it nothing is marked."""
+    classifier, photo, _, _ = both
+
+    class Corner(torch.nn.Module):
+        def forward(self, x):
+            seen = x[:, :, :18, 46:].sum((1, 2, 3))
+            return torch.nn.functional.one_hot(torch.tensor(5), 10) * seen[:, None]
+
+    marks = explain.saliency(classifier.network, photo.pixels, 5, (Corner(), photo.fine))
+    assert marks.shape == (28, 28)
+    assert marks.max() == 1
+    assert marks[:7, 21:].sum() > 0.9 * marks.sum()
+    assert explain.saliency(classifier.network, photo.pixels, 5).max() == 0
+
+
+def test_the_committed_one_looks_at_photos_and_a_foreign_one_is_refused(tmp_path, real_folder):
+    classifier = fashion_model.load(device="cpu")
+    _, photo = classifier.prepare(real_folder / "Dress-leo.jpg", "photo")
+    network, fine = classifier.look(photo)
+    assert isinstance(network, CloserNetwork)
+    assert fine is photo.fine
+    assert fashion_model.load("mlp", device="cpu").look(photo) is None  # the tutorial's, alone
+    network, card = checkpoint.load("cnn-people", "cpu")
+    path = tmp_path / "own.safetensors"
+    checkpoint.save(path, network, card | {"closer": "finder"})
+    with pytest.raises(CheckpointError, match="no closer look"):
+        fashion_model.load(path, device="cpu")
+    checkpoint.save(path, network, card | {"closer": "gone"})
+    with pytest.raises(CheckpointError, match="gone"):
+        fashion_model.load(path, device="cpu")
