@@ -16,7 +16,7 @@ def affine(
     shift: float = 2.0,
     shear: float = 0.1,
 ) -> torch.Tensor:
-    """Turn, scale, shear and shift each picture of x (N, 1, H, W) on its own, and flip half.
+    """Turn, scale, shear and shift each picture of x (N, C, H, W) on its own, and flip half.
 
     degrees, scale (a share), shift (pixels) and shear (a slope) are the half-widths of uniform
     distributions.

@@ -63,6 +63,18 @@ def resolve(name: str | Path) -> Path:
     return FOLDER / f"{name}.safetensors"
 
 
+def load_closer(
+    path: Path, device: torch.device | str | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """load of a networks.CloserNetwork; raises CheckpointError for any other."""
+    network, card = load(path, device)
+    if card["architecture"] != "closer":
+        raise CheckpointError(
+            f"{path} takes no closer look at photos, but is a {card['architecture']}."
+        )
+    return network, card
+
+
 def beside(path: Path, name: str) -> Path:
     """The file of the checkpoint name that belongs to the one at path, which may be a copy."""
     there = path.with_name(f"{name}.safetensors")

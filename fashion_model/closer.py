@@ -61,7 +61,7 @@ def train_closer(
     x, accept, z = (t.to(run.device) for t in (_fine(photos), photos.accept, _fine(others)))
     nothing = torch.zeros(recipe.batch, accept.shape[1], dtype=torch.bool, device=run.device)
     lent = round(recipe.batch * recipe.extra / (1 + recipe.extra))
-    own = recipe.batch - lent
+    own = min(recipe.batch - lent, len(x))
     steps = len(x) // own
     last = recipe.epochs * steps
     bar = tqdm(total=last, initial=run.steps, unit="step", disable=not progress, mininterval=1.0)
@@ -91,7 +91,7 @@ def train_closer(
 
 
 def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """x (N, 2, H, W), garment and mask, turned, scaled and shifted at random, some of them soft."""
+    """x (N, 2, H, W), garment and mask, as augmentation.affine changes them, some of them soft."""
     x = affine(x, generator, degrees=15, scale=0.2, shift=4)
     soft = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < SOFT
     size = x.shape[-2:]

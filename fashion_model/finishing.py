@@ -46,6 +46,10 @@ def blend(
     validation = Pictures.of(*data.split(*data.load_fashion_mnist(True, root))[1])
     scores = scored(two, validation, Pictures.of(*data.load_fashion_mnist(False, root)))
     card.pop("people", None)
+    looks = {each["closer"] for each in (told, card) if "closer" in each and real is not None}
+    card.pop("closer", None)
+    if looks:
+        card["closer"] = looks.pop()
     path, more = place(card["architecture"], real is not None) if out is None else (Path(out), {})
     checkpoint.save(path, two, {**card, "accuracy": scores, "blend": about, **more})
     return calibrate(path, root=root, real=real, progress=progress)
@@ -124,18 +128,29 @@ def calibrate(
     if card["architecture"] not in CLASSIFIERS:
         raise CheckpointError(f"{network} names no classes: there is nothing to calibrate.")
     path = checkpoint.resolve(network) if out is None else Path(out)
+    if closer is not None and (like is not None or real is None):
+        raise DataError(
+            "who takes a closer look is calibrated together with the network, on real photos: name "
+            "their folder with --real, and leave --like away."
+        )
     if like is not None:
         told = checkpoint.load(like, "cpu")[1]
         if not told.get("temperature"):
             raise CheckpointError(f"{like} was not calibrated: there is nothing to take over.")
+        if told.get("closer") != card.get("closer"):
+            raise CheckpointError(f"{like} and {network} do not look closer at photos alike.")
         checkpoint.save(path, trained, card | {key: told.get(key, {}) for key in CONFIDENCES})
         return path
     _validated(network, card)
+    look = None
     if closer is not None:
         card["closer"] = checkpoint.resolve(closer).stem
-    look = None
+        there = checkpoint.beside(path, card["closer"])
+        if there.resolve() != checkpoint.resolve(closer).resolve():
+            raise CheckpointError(f"{closer} must lie beside {path}, where it is looked for.")
     if "closer" in card:
-        look, _ = checkpoint.load(checkpoint.beside(path, card["closer"]), "cpu")
+        beside = path if closer is not None else checkpoint.resolve(network)
+        look, _ = checkpoint.load_closer(checkpoint.beside(beside, card["closer"]), "cpu")
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     held_pictures = {"dataset": Pictures.of(*validation)}
     if real is not None:

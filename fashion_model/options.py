@@ -26,7 +26,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add.add_argument("--start", metavar="NAME", help="a checkpoint or its path to train on")
     teachers = "checkpoints or their paths to learn from together, in place of the labels"
     add.add_argument("--teacher", nargs="+", default=[], metavar="NAME", help=teachers)
-    place = "default: checkpoints/NETWORK, with --real NETWORK-people"
+    place = "default: checkpoints/NETWORK; mlp and cnn with --real: NETWORK-people"
     fewer = "of each picture, for the teachers, instead of the recipe's number"
     add.add_argument("--views", type=_count, help=fewer)
     own = "learn Fashion-MNIST's images by their labels all the same"
@@ -58,7 +58,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
     others = "take over those of another checkpoint, for one that has learnt the validation images"
     add.add_argument("--like", metavar="NAME", help=others)
-    look = "who takes a closer look at photos beside it from now on"
+    look = "a checkpoint beside it that takes a closer look at photos from now on; with --real"
     add.add_argument("--closer", metavar="NAME", help=look)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: the checkpoint itself")
     add.set_defaults(command="calibrate")

@@ -214,8 +214,9 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
     lines, _ = checkpoint.load("lines", device)
     people = None
     if "people" in card:
-        who, told = _named(checkpoint.beside(path, card["people"]), device)
-        people = Classifier(who, told, finder, lines, closer=_closer(path, told, device))
+        beside = checkpoint.beside(path, card["people"])
+        who, told = _named(beside, device)
+        people = Classifier(who, told, finder, lines, closer=_closer(beside, told, device))
     made = Classifier(network, card, finder, lines, people, _closer(path, card, device))
     for each in (*made.networks, finder, lines):
         each.to(
@@ -225,14 +226,10 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
 
 
 def _closer(path: Path, card: dict[str, Any], device: torch.device | str | None) -> Closer | None:
-    """Who takes a closer look at photos beside the network of card; None: nobody."""
+    """Who takes a closer look at photos beside the network of card, at path; None: nobody."""
     if "closer" not in card:
         return None
-    beside = checkpoint.beside(path, card["closer"])
-    network, told = checkpoint.load(beside, device)
-    if told["architecture"] != "closer":
-        raise CheckpointError(f"{beside} takes no closer look, but is a {told['architecture']}.")
-    return Closer(network, told)
+    return Closer(*checkpoint.load_closer(checkpoint.beside(path, card["closer"]), device))
 
 
 def _named(path: Path, device: torch.device | str | None) -> tuple[nn.Module, dict[str, Any]]:

@@ -155,10 +155,14 @@ def make(
             raise DataError("lines are learnt from real drawings: name their folder with --real.")
         return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
     if network == "closer":
-        if start is not None or teachers or not learn:
+        if start is not None or teachers:
             raise DataError(
-                "who takes a closer look trains from the beginning and by labels, on real photos: "
-                "name their folder with --real."
+                "who takes a closer look only trains from the beginning, by labels: leave --start "
+                "and --teacher away."
+            )
+        if not any(item.kind == "photo" for item in learn):
+            raise DataError(
+                "who takes a closer look learns from real photos: name their folder with --real."
             )
         finder, _ = checkpoint.load("finder", "cpu")
         photos, others = material.close_ups(learn, images, labels, finder, seed, progress)

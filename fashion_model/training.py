@@ -48,11 +48,12 @@ class Pictures:
 
     @staticmethod
     def concatenate(parts: "Sequence[Pictures]") -> "Pictures":
+        """One after the other; with fine where all that are not empty have it."""
         fine = [p.fine for p in parts if p.fine is not None]
         return Pictures(
             torch.cat([p.pixels for p in parts]),
             torch.cat([p.accept for p in parts]),
-            torch.cat(fine) if len(fine) == len(parts) else None,
+            torch.cat(fine) if fine and len(fine) == sum(len(p) > 0 for p in parts) else None,
         )
 
 

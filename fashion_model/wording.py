@@ -37,8 +37,8 @@ ENGLISH = {
     "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
     "the picture. That makes {outputs} numbers.",
     "closer": "A photo gets a closer look: a second network reads the garment as {side} rows of "
-    "{side} numbers, and beside it where the garment is and where not. It learned from photos "
-    "alone, in {learned} numbers, and has ten logits of its own.",
+    "{side} numbers, and beside it where the garment is and where not. It learned its "
+    "garments from photos alone, in {learned} numbers, and has ten logits of its own.",
     "sum": "The logits of both networks are added: each makes mistakes that the other does not.",
     "other": "{inputs} numbers become {outputs}.",
     "softmax": "e to the power of each logit, divided by the sum of all ten: ten confidences that "

@@ -63,7 +63,7 @@ def few(real_folder, sheet, monkeypatch):
     return photos, close_ups.made_up(images, labels, finder, 0, False)
 
 
-def test_photos_are_learnt_by_their_classes_and_made_up_ones_too(few):
+def test_photos_come_as_they_are_and_changed_and_made_up_ones_beside_them(few):
     photos, others = few
     assert len(photos) == 6  # three, twice; the drawings are not for it
     assert photos.fine.shape == (6, 2, 64, 64)
@@ -113,7 +113,7 @@ def bars(count: int) -> Pictures:
 
 def test_of_photos_it_says_what_they_are_and_of_others_nothing(tmp_path):
     photos, others = bars(60), bars(30)
-    others = Pictures(others.pixels, others.accept, others.fine.flip(1) // 3)  # dim: told apart
+    others = Pictures(others.pixels, others.accept, others.fine // 3)  # dim: told apart
     recipe = Recipe(epochs=12, batch=24, learning_rate=4e-3, extra=0.5, ema=0.9)
     path = train_closer(
         *(photos, others, bars(20)),
@@ -226,3 +226,21 @@ def test_the_committed_one_looks_at_photos_and_a_foreign_one_is_refused(tmp_path
     checkpoint.save(path, network, card | {"closer": "gone"})
     with pytest.raises(CheckpointError, match="gone"):
         fashion_model.load(path, device="cpu")
+
+
+def test_the_closer_look_of_people_is_the_one_beside_their_network(tmp_path):
+    """A copy of cnn alone, beside another closer: the committed pair answers together."""
+    network, card = checkpoint.load("cnn", "cpu")
+    checkpoint.save(tmp_path / "cnn.safetensors", network, card)
+    foreign = CloserNetwork().eval()
+    checkpoint.save(tmp_path / "closer.safetensors", foreign, {"architecture": "closer"})
+    found = fashion_model.load(tmp_path / "cnn.safetensors", device="cpu").of("photo").closer
+    own = checkpoint.load("closer", "cpu")[0]
+    assert checkpoint.digest(found.network) == checkpoint.digest(own)
+
+
+def test_parts_without_any_picture_take_nothing_away():
+    some, empty = bars(3), Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, 10).bool())
+    both = Pictures.concatenate([empty, some, some])
+    assert torch.equal(both.fine, torch.cat([some.fine] * 2))
+    assert Pictures.concatenate([some, Pictures(some.pixels, some.accept)]).fine is None

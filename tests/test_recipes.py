@@ -516,19 +516,22 @@ def test_who_takes_a_closer_look_learns_from_photos_that_are_not_held_out(
     assert given["card"]["held_out"]["senders"] == "fold 3 of 5"
     kept = {file.name.rsplit("-", 1)[0] for file in (tmp_path / "downloads").iterdir()}
     assert kept == {"photos seen closely", "made-up photos seen closely"}
-    for wrong in (
-        {"real": None},
-        {"real": real_folder, "start": "closer"},
-        {"real": real_folder, "teachers": ["cnn"]},
-    ):
-        with pytest.raises(DataError, match="by labels, on real photos"):
-            make("closer", **wrong, **options)
+    for wrong in ({"start": "closer"}, {"teachers": ["cnn"]}):
+        with pytest.raises(DataError, match="by labels"):
+            make("closer", real=real_folder, **wrong, **options)
+    table = real_folder / "labels.csv"
+    lines = table.read_text().splitlines()
+    for real in (None, real_folder):  # where there are drawings alone
+        with pytest.raises(DataError, match="learns from real photos"):
+            make("closer", real=real, **options)
+        table.write_text("\n".join(line for line in lines if ".jpg" not in line) + "\n")
+    table.write_text("\n".join(lines) + "\n")
     with pytest.raises(DataError, match="alone"):
         make("closer", real=real_folder, whole=True, **options)
 
 
 def test_photos_are_calibrated_with_the_closer_look_that_the_card_names(
-    options, real_folder, tmp_path, monkeypatch
+    options, real_folder, tmp_path
 ):
     """One that is sure of its own makes the temperature of photos rise, and of nothing else."""
     path = make("cnn", real=real_folder, **options)
@@ -548,3 +551,18 @@ def test_photos_are_calibrated_with_the_closer_look_that_the_card_names(
     # and whoever calibrates it again need not name it again
     finishing.calibrate(path, real=real_folder, progress=False)
     assert checkpoint.load(path, "cpu")[1] == card
+    with pytest.raises(DataError, match="--real"):
+        finishing.calibrate(path, closer=sure, progress=False)
+    with pytest.raises(CheckpointError, match="no closer look"):
+        finishing.calibrate(path, real=real_folder, closer=path, progress=False)
+    elsewhere = tmp_path / "elsewhere" / "sure.safetensors"
+    checkpoint.save(elsewhere, look, {"architecture": "closer"})
+    with pytest.raises(CheckpointError, match="beside"):
+        finishing.calibrate(path, real=real_folder, closer=elsewhere, progress=False)
+    assert checkpoint.load(path, "cpu")[1] == card
+    # what is blended with it keeps it, for people's pictures
+    trained = make("cnn", real=real_folder, **options | {"out": tmp_path / "on.safetensors"})
+    for real, name in ((real_folder, "sure"), (None, None)):
+        out = tmp_path / "blend.safetensors"
+        finishing.blend(path, trained, 0.5, real=real, out=out, progress=False)
+        assert checkpoint.load(out, "cpu")[1].get("closer") == name
