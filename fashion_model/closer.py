@@ -49,9 +49,8 @@ def train_closer(
     """Train what takes a closer look at photos and write its checkpoint; the path of that.
 
     photos: real ones, learnt by their classes; others: made-up ones, recipe.extra of them for each
-    photo, for which all confidences should be equal. Both with fine. The
-    card's "accuracy" is that on held_out's garments. Goes on after an interruption from the end of
-    the last epoch.
+    photo, for which all confidences should be equal. Both with fine. The card's "accuracy" is that
+    on held_out's garments. Goes on after an interruption from the end of the last epoch.
     """
     out = Path(out) if out is not None else checkpoint.resolve("closer")
     run = Run("closer", recipe, seed, device, f"{len(photos)} and {len(others)} photos")
@@ -59,8 +58,8 @@ def train_closer(
     if state.exists():
         run.resume(state)
     x, accept, z = (t.to(run.device) for t in (_fine(photos), photos.accept, _fine(others)))
-    nothing = torch.zeros(recipe.batch, accept.shape[1], dtype=torch.bool, device=run.device)
     lent = round(recipe.batch * recipe.extra / (1 + recipe.extra))
+    nothing = accept.new_zeros(lent, accept.shape[1])
     own = min(recipe.batch - lent, len(x))
     steps = len(x) // own
     last = recipe.epochs * steps
@@ -73,7 +72,7 @@ def train_closer(
             index = order[step * own : (step + 1) * own]
             some = torch.randint(len(z), (lent,), generator=run.generator, device=run.device)
             seen = varied(as_input(torch.cat([x[index], z[some]])), run.generator)
-            right = torch.cat([accept[index], nothing[:lent]])
+            right = torch.cat([accept[index], nothing])
             total += run.step(_Loss(seen, right, recipe.smoothing), last)
             bar.update()
         run.epoch += 1
@@ -102,7 +101,7 @@ def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def _fine(pictures: Pictures) -> torch.Tensor:
     """pictures.fine; raises ValueError where they are not all photos, or were read without."""
     if pictures.fine is None:
-        raise ValueError("who takes a closer look learns from pictures with fine: see real.")
+        raise ValueError("who takes a closer look learns from pictures with fine: see close_ups.")
     return pictures.fine
 
 

@@ -16,9 +16,8 @@ from fashion_model.training import Pictures
 
 MAKERS = (
     *("accessories.py", "close_ups.py", "corpus.py", "decoding.py", "doodling.py", "drawings.py"),
-    *("images.py", "sheets.py"),
-    *("photos.py", "relabelled.csv", "sketching.py", "snapshots.py", "strokes.py"),
-    *("synthesis.py", "things.py", "wearer.py"),
+    *("images.py", "sheets.py", "photos.py", "relabelled.csv", "sketching.py", "snapshots.py"),
+    *("strokes.py", "synthesis.py", "things.py", "wearer.py"),
 )
 
 

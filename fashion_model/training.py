@@ -153,9 +153,8 @@ def train(
     while run.epoch < recipe.epochs:
         some = torch.randperm(others, generator=run.generator, device=run.device)[:drawn]
         taken = torch.arange(len(clean), device=run.device)
-        if clean_drawn < len(
-            clean
-        ):  # else no chance is used up, and earlier runs stay as they were
+        # where all are taken, no chance is used up, and earlier runs stay as they were
+        if clean_drawn < len(clean):
             mixed = torch.randperm(len(clean), generator=run.generator, device=run.device)
             taken = mixed[:clean_drawn]
         order = torch.cat([taken, len(clean) + some])
