@@ -87,11 +87,11 @@ def calibrate(options: argparse.Namespace) -> int:
         root=options.data,
         real=options.real,
         like=options.like,
-        closer=options.closer,
+        closers=options.closer,
         out=options.out,
     )
     card = checkpoint.load(path, "cpu")[1]
-    print(f"{path}: {json.dumps({key: card[key] for key in training.CONFIDENCES})}")
+    print(f"{path}: {json.dumps({key: card.get(key, {}) for key in training.CONFIDENCES})}")
     return 0
 
 
@@ -166,8 +166,8 @@ def layers(options: argparse.Namespace) -> int:
     _, prepared = classifier.prepare(source, options.kind)
     temperature = classifier.temperature(prepared)
     network = classifier.of(prepared.kind).network
-    look = classifier.look(prepared)
-    steps = explain.layers(network, prepared.pixels, temperature, look)
+    looks = classifier.looks(prepared)
+    steps = explain.layers(network, prepared.pixels, temperature, looks)
     if options.json:
         told = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]
         about = {"file": options.file, "kind": prepared.kind, "temperature": temperature}

@@ -3,6 +3,8 @@
 One temperature cannot make up for a network that is too timid where it hesitates and too bold
 where it does not, as on drawings: so the confidence in the answer is mapped, by two numbers for
 each kind, to how often such answers are right, and each picture gets the temperature that does it.
+That is learnt from garments alone, and most other things are below all but DOUBT of these: there
+the map goes down to equal confidences, which stay equal.
 
 A network that is right 85 times of 100 and honest about it still says "95 %" of many a wrong
 answer. So what is above SURE has to be earned: temperatures rise for pictures whose confidence
@@ -19,6 +21,7 @@ from torch.nn import functional as F
 
 from fashion_model.metrics import expected_calibration_error, reliability
 
+DOUBT = 0.06  # share of the held-out garments that are as unsure as most other things
 KEPT = 0.92  # share of held-out garments that should be answered without "unsure"
 SURE = 0.9
 SURE_AND_WRONG = 0.05  # share of the wrong answers that may be above SURE
@@ -111,6 +114,12 @@ def affordable(
     return SURE
 
 
+def doubt_below(logits: torch.Tensor, accept: torch.Tensor, divisor: float) -> float:
+    """The confidence of logits (N, 10) / divisor that all garments but DOUBT of them reach."""
+    top, _ = _answers(logits, accept, divisor)
+    return min(float(top.quantile(DOUBT)), SUREST)
+
+
 def unsure_below(logits: torch.Tensor, accept: torch.Tensor, divisors: torch.Tensor) -> float:
     """The confidence that KEPT of the garments among logits (N, 10) over divisors (N,) reach."""
     known = accept.any(dim=1)
@@ -123,24 +132,31 @@ def temperatures(
 ) -> torch.Tensor:
     """What to divide each row of logits (N, 10) by, float64 (N,), given its kind of picture.
 
-    card: a checkpoint's, with "temperature", "platt" and "sure_from" by kind; where it says nothing
-    of a kind, 1. What platt makes of a confidence from KNEE to sure_from is brought to between KNEE
-    and SURE, in a straight line; above it, the confidence soon is what it was. The temperature is
-    found that does it.
+    card: a checkpoint's, with "temperature", "platt", "doubt_below" and "sure_from" by kind; where
+    it says nothing of a kind, 1. What platt makes of a confidence at doubt_below goes down in a
+    straight line to that of ten equal ones; what it makes of one from KNEE to sure_from is brought
+    to between KNEE and SURE, in a straight line; above it, the confidence soon is what it was. The
+    temperature is found that does it.
     """
-    by_kind, sure, line = (card.get(key, {}) for key in ("temperature", "sure_from", "platt"))
+    keys = ("temperature", "sure_from", "platt", "doubt_below")
+    by_kind, sure, line, doubt = (card.get(key, {}) for key in keys)
     divisors = np.array([by_kind.get(kind, 1.0) for kind in kinds], dtype=np.float64)
     limits = np.array([sure.get(kind, SURE) for kind in kinds], dtype=np.float64)
     lines = np.array([line.get(kind, (1.0, 0.0)) for kind in kinds], dtype=np.float64).reshape(
         -1, 2
     )
+    least = 1 / logits.shape[1]  # the confidence of equal logits
+    doubts = np.array([doubt.get(kind, least) for kind in kinds], dtype=np.float64)
     # NumPy, for one picture is the rule: a step of it costs a third of what it costs in PyTorch
     scores = logits.double().numpy()
     scores = scores - scores.max(1, keepdims=True)
     top = 1 / np.exp(scores / divisors[:, None]).sum(1)
     odds = (np.log(top) - np.log1p(-top.clip(max=1 - 1e-12))).clip(-MOST_ODDS, MOST_ODDS)
-    honest = 1 / (1 + np.exp(-(lines[:, 0] * odds + lines[:, 1])))
+    honest = _by(lines, odds)
     honest = np.where((lines == (1, 0)).all(1), top, honest)
+    room = np.maximum(doubts - least, 1e-9)
+    rise = (_by(lines, np.log(doubts) - np.log1p(-doubts)) - least).clip(min=0) / room
+    honest = np.where(top < doubts, least + (top - least) * rise, honest)
     below = KNEE + (honest - KNEE) * (SURE - KNEE) / (limits - KNEE)
     above = honest - (limits - SURE) * ((1 - honest) / (1 - limits)) ** 3
     wary = np.where(honest <= limits, below, above)
@@ -159,3 +175,9 @@ def temperatures(
                 break
         divisors[other] = 1 / found
     return torch.from_numpy(divisors)
+
+
+def _by(lines: np.ndarray, odds: np.ndarray) -> np.ndarray:
+    """What platt's lines (N, 2) make of log-odds (N,)."""
+    honest: np.ndarray = 1 / (1 + np.exp(-(lines[:, 0] * odds + lines[:, 1])))
+    return honest

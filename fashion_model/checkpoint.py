@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import ARCHITECTURES, CLASSES
+from fashion_model.networks import ARCHITECTURES, CLASSES, Closer
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 CARD_KEY = "card"  # safetensors metadata holds strings only: the card is JSON under one key
@@ -63,16 +64,19 @@ def resolve(name: str | Path) -> Path:
     return FOLDER / f"{name}.safetensors"
 
 
-def load_closer(
-    path: Path, device: torch.device | str | None = None
-) -> tuple[nn.Module, dict[str, Any]]:
-    """load of a networks.CloserNetwork; raises CheckpointError for any other."""
-    network, card = load(path, device)
-    if card["architecture"] != "closer":
-        raise CheckpointError(
-            f"{path} takes no closer look at photos, but is a {card['architecture']}."
-        )
-    return network, card
+def load_closers(
+    path: Path, card: Mapping[str, Any], device: torch.device | str | None = None
+) -> list[tuple[Closer, dict[str, Any]]]:
+    """load of those that take a closer look beside the network of card, at path; raises
+    CheckpointError where one does not."""
+    found = []
+    for name in card.get("closer", ()):
+        there = beside(path, name)
+        network, told = load(there, device)
+        if not isinstance(network, Closer):
+            raise CheckpointError(f"{there} takes no closer look, but is a {told['architecture']}.")
+        found.append((network, told))
+    return found
 
 
 def beside(path: Path, name: str) -> Path:

@@ -1,11 +1,13 @@
-"""Training what takes a closer look at photos: networks.CloserNetwork.
+"""Training what takes a closer look: networks.PhotoNetwork and DrawingNetwork.
 
 A network that learns photos together with Fashion-MNIST and drawings makes the same mistakes on
-strangers' photos, however it is trained; one that learns garments from photos alone makes others,
-and together they make fewer. But these photos show no bag and no shop: so it also sees made-up
-pictures, of which it learns to say nothing, for ten equal logits leave the other's answer as it is.
+strangers' pictures, however it is trained; one that learns garments from photos alone makes others,
+and together they make fewer. But these photos show no bag and no shop, and the drawings no dress:
+so it also sees made-up pictures, of which it learns to say nothing, for ten equal logits leave the
+other's answer as it is.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from fashion_model.augmentation import affine
 from fashion_model.run import Recipe, Run
 from fashion_model.training import Pictures, accuracy, as_input, logits_of, loss_of
 
-RECIPE = Recipe(
+_PHOTO = Recipe(
     epochs=14,
     batch=80,
     learning_rate=3e-3,
@@ -31,33 +33,41 @@ RECIPE = Recipe(
     extra=0.25,
     bfloat16=True,
 )
+RECIPES = {
+    "closer-photo": _PHOTO,
+    "closer-drawing": replace(_PHOTO, epochs=4, batch=128, weight_decay=0.3, extra=0.15),
+}
 SOFT = 0.25  # share of the pictures that are shown as small photos of them would be
 
 
 def train_closer(
-    photos: Pictures,
+    network: str,
+    real: Pictures,
     others: Pictures,
     held_out: Pictures,
     *,
-    recipe: Recipe = RECIPE,
+    recipe: Recipe | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     device: torch.device | str | None = None,
     card: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train what takes a closer look at photos and write its checkpoint; the path of that.
+    """Train one of RECIPES and write its checkpoint; the path of that.
 
-    photos: real ones, learnt by their classes; others: made-up ones, recipe.extra of them for each
-    photo, for which all confidences should be equal. Both with fine. The card's "accuracy" is that
-    on held_out's garments. Goes on after an interruption from the end of the last epoch.
+    real: pictures by people, learnt by their classes; others: made-up ones, recipe.extra of them
+    for each real one, for which all confidences should be equal. Both with fine. The card's
+    "accuracy" is that on held_out's garments. Goes on after an interruption from the end of the
+    last epoch.
     """
-    out = Path(out) if out is not None else checkpoint.resolve("closer")
-    run = Run("closer", recipe, seed, device, f"{len(photos)} and {len(others)} photos")
+    recipe = RECIPES[network] if recipe is None else recipe
+    out = Path(out) if out is not None else checkpoint.resolve(network)
+    run = Run(network, recipe, seed, device, f"{len(real)} and {len(others)} pictures")
+    vary = {"photo": varied, "drawing": bent}[kind_of(network)]
     state = out.with_suffix(".training")
     if state.exists():
         run.resume(state)
-    x, accept, z = (t.to(run.device) for t in (_fine(photos), photos.accept, _fine(others)))
+    x, accept, z = (t.to(run.device) for t in (_fine(real), real.accept, _fine(others)))
     lent = round(recipe.batch * recipe.extra / (1 + recipe.extra))
     nothing = accept.new_zeros(lent, accept.shape[1])
     own = min(recipe.batch - lent, len(x))
@@ -71,7 +81,7 @@ def train_closer(
         for step in range(steps):
             index = order[step * own : (step + 1) * own]
             some = torch.randint(len(z), (lent,), generator=run.generator, device=run.device)
-            seen = varied(as_input(torch.cat([x[index], z[some]])), run.generator)
+            seen = vary(as_input(torch.cat([x[index], z[some]])), run.generator)
             right = torch.cat([accept[index], nothing])
             total += run.step(_Loss(seen, right, recipe.smoothing), last)
             bar.update()
@@ -79,18 +89,23 @@ def train_closer(
         bar.set_postfix(epoch=f"{run.epoch}/{recipe.epochs}", loss=f"{total / steps:.4f}")
         run.save(state)
     bar.close()
-    network, known = run.network(), held_out.accept.any(1)
-    made: dict[str, Any] = {"pictures": {"clean": 0, "extra": len(x) + len(z)}}
+    made, known = run.network(), held_out.accept.any(1)
+    told: dict[str, Any] = {"pictures": {"clean": 0, "extra": len(x) + len(z)}}
     if known.any():
-        share = accuracy(logits_of(network, _fine(held_out)[known]), held_out.accept[known])
-        made |= {"accuracy": {"photos": share}}
-    checkpoint.save(out, network, {**run.card(), **made, **(card or {})})
+        share = accuracy(logits_of(made, _fine(held_out)[known]), held_out.accept[known])
+        told |= {"accuracy": {"held_out": share}}
+    checkpoint.save(out, made, {**run.card(), **told, **(card or {})})
     state.unlink(missing_ok=True)
     return out
 
 
+def kind_of(network: str) -> str:
+    """The kind of the pictures that one of RECIPES looks at."""
+    return network.removeprefix("closer-")
+
+
 def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """x (N, 2, H, W), garment and mask, as augmentation.affine changes them, some of them soft."""
+    """x (N, 2, H, W), garments and masks, as augmentation.affine changes them, some made soft."""
     x = affine(x, generator, degrees=15, scale=0.2, shift=4)
     soft = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < SOFT
     size = x.shape[-2:]
@@ -98,8 +113,13 @@ def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return torch.where(soft, small, x)
 
 
+def bent(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """x (N, 2, H, W), lines and what they enclose, as augmentation.affine changes them."""
+    return affine(x, generator, degrees=15, scale=0.15, shift=2, shear=0.15)
+
+
 def _fine(pictures: Pictures) -> torch.Tensor:
-    """pictures.fine; raises ValueError where they are not all photos, or were read without."""
+    """pictures.fine; raises ValueError where they are of several kinds, or were read without."""
     if pictures.fine is None:
         raise ValueError("who takes a closer look learns from pictures with fine: see close_ups.")
     return pictures.fine

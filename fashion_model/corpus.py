@@ -55,7 +55,7 @@ def extra_pictures(
     progress: bool = True,
     fine: bool = False,
 ) -> Pictures:
-    """The pictures of one of SOURCES, the same for the same seed; photos alone with fine too.
+    """The pictures of one of SOURCES, the same for the same seed; those of one kind with fine too.
 
     images uint8 (N, 28, 28) and labels (N,) are Fashion-MNIST's, to make up from; labelled are
     the real pictures. What prepare finds nothing in is left out.
@@ -76,7 +76,7 @@ def as_they_are(
 
 
 def as_read(items: Iterable[Item], find: Find, fine: bool = False) -> Pictures:
-    """items as a network reads them, photos alone with fine; none in which nothing is found."""
+    """items as a network reads them, of one kind with fine too; none in which nothing is found."""
     pixels, accepts, closer = [], [], []
     for picture, kind, accept in items:
         try:
@@ -155,15 +155,20 @@ def _retaken(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     return picture
 
 
-def real_drawings(labelled: Sequence[Labelled], generator: torch.Generator) -> Iterator[Item]:
-    """Each drawing as it is and drawn again, bent, with other pens: garments more often."""
+def real_drawings(
+    labelled: Sequence[Labelled], generator: torch.Generator, times: int = 1
+) -> Iterator[Item]:
+    """Each drawing as it is and drawn again, bent, with other pens: garments more often.
+
+    times: as often as DOODLE_COPIES and OTHER_COPIES say.
+    """
     for item, accept in accepted(labelled):
         if item.kind != "drawing":
             continue
         picture = decode(item.path)
         yield picture, "drawing", accept
         ink = 1 - torch.from_numpy(np.array(picture.convert("L"))).float()[None, None] / 255
-        copies = DOODLE_COPIES if accept else OTHER_COPIES
+        copies = times * (DOODLE_COPIES if accept else OTHER_COPIES)
         ink = F.interpolate(F.pad(ink, (24,) * 4), (SIDE, SIDE), mode="bilinear", antialias=True)
         again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
         again[::2] = penned(again[::2], generator)

@@ -20,6 +20,7 @@ EVEN = 0.6 / 255  # a difference from the plane that fits the paper which is non
 MOST = 0.3  # share of the pixels without one, of paper that nobody photographed
 CELLS, SURROUNDINGS = 32, 7  # a side, of the picture and of what is compared in it, to find light
 LIGHT = 0.2  # of [0, 1], the most that light makes of paper
+LINE = 0.3  # of [0, 1], a pixel of 28x28 from which it is on a line that encloses something
 BROADEST = 14  # pixels of SIDE; what is thicker on average is a shape, not a line
 
 
@@ -184,10 +185,32 @@ def strokes(picture: np.ndarray, counts: np.ndarray | None = None) -> Strokes:
     return Strokes(line, square((left, top, right, bottom), width, height), 2 * area / max(lost, 1))
 
 
-def read_drawing(drawn: Strokes) -> torch.Tensor:
-    """What a network reads of drawn: pixels (1, 1, 28, 28) in [0, 1]."""
+def read_drawing(drawn: Strokes) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a network reads of drawn, pixels (1, 1, 28, 28) in [0, 1], and a closer look, fine
+    (1, 2, 28, 28): pixels, and 1 on them and on what they enclose."""
     line = morphology.dilate(drawn.line, round(max(0.0, (THIN - drawn.thickness) / 2)))
-    return F.avg_pool2d(line, SIDE // 28)
+    pixels = F.avg_pool2d(line, SIDE // 28)
+    inside = torch.from_numpy(enclosed(pixels[0, 0].numpy() > LINE)).float()
+    return pixels, torch.cat([pixels, inside[None, None]], 1)
+
+
+def enclosed(line: np.ndarray) -> np.ndarray:
+    """line, bool (H, W), with what it encloses, across gaps of two pixels too."""
+    room = np.pad(line, 2)
+    full = ndimage.binary_fill_holes(_grown(room))
+    within: np.ndarray = ~_grown(~full)[2:-2, 2:-2] | line
+    return within
+
+
+def _grown(shape: np.ndarray) -> np.ndarray:
+    """shape, bool (H, W), and the four neighbours of each pixel on it: ndimage.binary_dilation, in
+    a quarter of its time for so small a picture."""
+    grown = shape.copy()
+    grown[1:] |= shape[:-1]
+    grown[:-1] |= shape[1:]
+    grown[:, 1:] |= shape[:, :-1]
+    grown[:, :-1] |= shape[:, 1:]
+    return grown
 
 
 def square(

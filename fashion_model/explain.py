@@ -3,13 +3,13 @@
 classifier = fashion_model.load()
 picture, prepared = classifier.prepare("shirt.png")
 network = classifier.of(prepared.kind).network
-steps = explain.layers(network, prepared.pixels, look=classifier.look(prepared))
-marks = explain.saliency(network, prepared.pixels, 6, classifier.look(prepared))
+steps = explain.layers(network, prepared.pixels, looks=classifier.looks(prepared))
+marks = explain.saliency(network, prepared.pixels, 6, classifier.looks(prepared))
 showing.over(picture, prepared.box, marks).show()
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,11 +19,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from fashion_model import wording
-from fashion_model.networks import CLASSES, Residual
+from fashion_model.blocks import Residual
+from fashion_model.networks import CLASSES, Closer
 
-# Who takes a closer look at a photo, and at what (1, 2, 64, 64): its logits are added to those of
-# the network that reads the 28x28 (see predictor.Classifier.look)
-Look = tuple[nn.Module, torch.Tensor]
+# Who takes a closer look at a picture, and at what (see images.Prepared.fine): its logits are added
+# to those of the network that reads the 28x28 (see predictor.Classifier.looks)
+Look = tuple[Closer, torch.Tensor]
 
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
@@ -74,11 +75,11 @@ class Unit:
 
 @torch.inference_mode()
 def layers(
-    network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0, look: Look | None = None
+    network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0, looks: Sequence[Look] = ()
 ) -> list[Step]:
     """The steps of network, a chain of modules, on pixels (1, 1, 28, 28) in [0, 1].
 
-    temperature and look: what Classifier says. Raises ValueError if the modules, one after the
+    temperature and looks: what Classifier says. Raises ValueError if the modules, one after the
     other, are not what the network computes.
     """
     x = _checked(network, pixels)
@@ -93,12 +94,13 @@ def layers(
         steps.append(_step(name, title, spelled(module), x, said, off))
     if x.shape != wanted.shape or not torch.allclose(x, wanted, rtol=1e-4, atol=1e-4):
         raise ValueError(f"{type(network).__name__} is no chain of its modules: no steps to show.")
-    if look is not None:
-        closer, fine = look
+    for i, (closer, fine) in enumerate(looks):
         added = closer(fine.to(x.device))
         said = wording.closer(closer, fine)
-        steps.append(_step("closer", "Closer look", type(closer).__name__, added, said))
-        x = wanted = x + added
+        name = f"closer.{i}" if i else "closer"
+        steps.append(_step(name, "Closer look", type(closer).__name__, added, said))
+        x = wanted = wanted + added
+    if looks:
         steps.append(_step("sum", "Sum", "logits + closer", x, wording.say("sum")))
     softmax = nn.Softmax(dim=1)
     x = softmax(x / temperature)
@@ -147,12 +149,12 @@ def templates(network: nn.Module, pixels: torch.Tensor, count: int = 8) -> list[
 
 
 def saliency(
-    network: nn.Module, pixels: torch.Tensor, label: int, look: Look | None = None
+    network: nn.Module, pixels: torch.Tensor, label: int, looks: Sequence[Look] = ()
 ) -> np.ndarray:
     """How much each pixel of (1, 1, 28, 28) speaks for class label: float32 (28, 28) in [0, 1].
 
-    look: what Classifier.look says; what speaks there, of the garment or its mask, counts for the
-    pixel that lies there.
+    looks: what Classifier.looks says; what speaks there, of the garment, its mask or what lines
+    enclose, counts for the pixel that lies there.
     1 is the pixel that says most; all are 0 if none speaks for the class. What is measured is the
     gradient of the class's log odds times the pixel, over versions of the picture from which
     smooth random patches fade, from hardly to almost all: integrated gradients (Sundararajan et
@@ -169,8 +171,7 @@ def saliency(
         smooth = F.interpolate(patches, (28, 28), mode="bilinear")
         faded = (smooth + shares - 0.5).clamp(0, 1).to(x.device)
         seen = [(network, x, (x * faded).requires_grad_())]
-        if look is not None:
-            closer, fine = look
+        for closer, fine in looks:
             fine = fine.to(x.device, torch.float32).clone()
             rim = fine.shape[-1] % 28 // 2  # where nothing lies
             finer = F.interpolate(faded, [fine.shape[-1] - 2 * rim] * 2, mode="bilinear")

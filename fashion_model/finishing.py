@@ -46,10 +46,7 @@ def blend(
     validation = Pictures.of(*data.split(*data.load_fashion_mnist(True, root))[1])
     scores = scored(two, validation, Pictures.of(*data.load_fashion_mnist(False, root)))
     card.pop("people", None)
-    looks = {each["closer"] for each in (told, card) if "closer" in each and real is not None}
-    card.pop("closer", None)
-    if looks:
-        card["closer"] = looks.pop()
+    card |= _looks([told, card], real)
     path, more = place(card["architecture"], real is not None) if out is None else (Path(out), {})
     checkpoint.save(path, two, {**card, "accuracy": scores, "blend": about, **more})
     return calibrate(path, root=root, real=real, progress=progress)
@@ -85,6 +82,7 @@ def couple(
     }
     for _, told in loaded:
         card = with_those_of(card, told)
+    card |= _looks([told for _, told in loaded], real)
     path, more = place("cnn", real is not None) if out is None else (Path(out), {})
     watched = None if known else Pictures.of(*validation)
     card |= {
@@ -112,53 +110,57 @@ def calibrate(
     root: str | Path | None = None,
     real: str | Path | None = None,
     like: str | Path | None = None,
-    closer: str | Path | None = None,
+    closers: Sequence[str | Path] | None = None,
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Set a checkpoint's confidences right anew, as the end of make does; the path of it.
 
     network: a name, or the path of a checkpoint. Its weights stay as they are. like: take over
-    those of this checkpoint instead, of the same recipe and fewer pictures. closer: the checkpoint,
-    beside this one, of who takes a closer look at photos from now on, whom the card then names;
-    None: whom it names already, if anybody. Raises CheckpointError for one without classes, the
+    those of this checkpoint instead, of the same recipe and fewer pictures. closers: checkpoints
+    beside this one, of those that take a closer look from now on, whom the card then names; None:
+    whom it names already, if anybody. Raises CheckpointError for one without classes, the
     finder's, and DataError where nothing was held out.
     """
     trained, card = checkpoint.load(network, "cpu")
     if card["architecture"] not in CLASSIFIERS:
         raise CheckpointError(f"{network} names no classes: there is nothing to calibrate.")
     path = checkpoint.resolve(network) if out is None else Path(out)
-    if closer is not None and (like is not None or real is None):
+    if closers is not None and (like is not None or real is None):
         raise DataError(
-            "who takes a closer look is calibrated together with the network, on real photos: name "
-            "their folder with --real, and leave --like away."
+            "who takes a closer look is calibrated together with the network, on real pictures: "
+            "name their folder with --real, and leave --like away."
         )
     if like is not None:
         told = checkpoint.load(like, "cpu")[1]
         if not told.get("temperature"):
             raise CheckpointError(f"{like} was not calibrated: there is nothing to take over.")
-        if told.get("closer") != card.get("closer"):
-            raise CheckpointError(f"{like} and {network} do not look closer at photos alike.")
+        if told.get("closer", []) != card.get("closer", []):
+            raise CheckpointError(f"{like} and {network} do not look closer alike.")
         checkpoint.save(path, trained, card | {key: told.get(key, {}) for key in CONFIDENCES})
         return path
     _validated(network, card)
-    look = None
-    if closer is not None:
-        card["closer"] = checkpoint.resolve(closer).stem
-        there = checkpoint.beside(path, card["closer"])
-        if there.resolve() != checkpoint.resolve(closer).resolve():
-            raise CheckpointError(f"{closer} must lie beside {path}, where it is looked for.")
-    if "closer" in card:
-        beside = path if closer is not None else checkpoint.resolve(network)
-        look, _ = checkpoint.load_closer(checkpoint.beside(beside, card["closer"]), "cpu")
+    beside = checkpoint.resolve(network) if closers is None else path
+    if closers is not None:
+        card["closer"] = [checkpoint.resolve(closer).stem for closer in closers]
+        for name, closer in zip(card["closer"], closers, strict=True):
+            if checkpoint.beside(path, name).resolve() != checkpoint.resolve(closer).resolve():
+                raise CheckpointError(f"{closer} must lie beside {path}, where it is looked for.")
+    looks = [closer for closer, _ in checkpoint.load_closers(beside, card, "cpu")]
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     held_pictures = {"dataset": Pictures.of(*validation)}
     if real is not None:
         held = [item for item in data.load_labelled(real) if data.fold_of(item) == HELD_OUT]
         finder, _ = checkpoint.load("finder", "cpu")
         held_pictures |= held_out(held, images, labels, finder, progress)
-    checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures, look)})
+    checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures, looks)})
     return path
+
+
+def _looks(cards: Sequence[dict[str, Any]], real: str | Path | None) -> dict[str, list[str]]:
+    """A card's "closer": who takes a closer look beside any network of cards, at real pictures."""
+    named = [name for card in cards for name in card.get("closer", ())]
+    return {"closer": [] if real is None else list(dict.fromkeys(named))}
 
 
 def _validated(name: str | Path, card: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from fashion_model.errors import InputError
 from fashion_model.photos import Box, Find
 
 KINDS = ("auto", "drawing", "photo")
-LINES = 6.0  # logits of networks.LineTeller above which a 28x28 picture is a drawing
+LINES = 6.0  # logits of finder.LineTeller above which a 28x28 picture is a drawing
 CONTRAST = 96  # of 255, between paper and ink that need no second look
 TWO_TONES = 0.93  # share of the pixels that are paper or full ink, the rest being soft edges
 
@@ -32,8 +32,9 @@ class Prepared:
     Fashion-MNIST image, taken as it is). box: the square that became pixels, as (left, top,
     right, bottom) in shares of the picture's width and height; it may reach past the picture.
     mask: float32 (96, 96) over the whole picture, 1 on the garment; None unless a photo.
-    fine: float32 (1, 2, 64, 64), of a photo: the garment in twice the detail, within a rim of 4,
-    and where it is; else None.
+    fine: what a closer look reads, float32, or None. Of a photo (1, 2, 64, 64): the garment in
+    twice the detail, within a rim of 4, and where it is. Of a drawing (1, 2, 28, 28): pixels, and
+    those with what they enclose.
     """
 
     pixels: torch.Tensor
@@ -52,9 +53,9 @@ def prepare(
 ) -> Prepared:
     """What a network reads of picture, an upright RGB or L image.
 
-    find is networks.Finder, or does the same. kind "auto" decides from the picture. point, (x, y)
+    find is finder.Finder, or does the same. kind "auto" decides from the picture. point, (x, y)
     in shares of width and height, says where the garment of a photo is. tell_lines gives the logit
-    of networks.LineTeller: kind "auto" asks for it where the pixels may be Fashion-MNIST's own;
+    of finder.LineTeller: kind "auto" asks for it where the pixels may be Fashion-MNIST's own;
     None: then they are. Raises InputError if there is nothing in the picture.
     """
     if kind not in KINDS:
@@ -87,7 +88,8 @@ def prepare(
                 kind = "drawing"
     if kind == "drawing":
         drawn = drawings.strokes(array) if drawn is None else drawn
-        return Prepared(drawings.read_drawing(drawn), kind, drawn.box)
+        pixels, fine = drawings.read_drawing(drawn)
+        return Prepared(pixels, kind, drawn.box, fine=fine)
     rgb = as_rgb(array) if rgb is None else rgb
     pixels, fine, box, mask = photos.read_photo(rgb, find, point, seen)
     return Prepared(pixels, kind, box, mask, fine)

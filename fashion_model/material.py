@@ -38,6 +38,7 @@ def of_people(
 
 
 def close_ups(
+    kind: str,
     learn: list[Labelled],
     images: torch.Tensor,
     labels: torch.Tensor,
@@ -45,12 +46,16 @@ def close_ups(
     seed: int,
     progress: bool,
 ) -> tuple[Pictures, Pictures]:
-    """The photos that networks.CloserNetwork learns from, and the made-up ones."""
-    photos = partial(closely.real, learn, finder, seed, progress)
-    others = partial(closely.made_up, images, labels, finder, seed, progress)
+    """What closer.train_closer learns from: real photos or drawings, and made-up ones."""
+    real, made_up = {
+        "photo": (closely.photos, closely.other_photos),
+        "drawing": (closely.drawings, closely.other_drawings),
+    }[kind]
+    own = partial(real, learn, finder, seed, progress)
+    others = partial(made_up, images, labels, finder, seed, progress)
     return (
-        kept("photos seen closely", photos, learn, images, finder, seed),
-        kept("made-up photos seen closely", others, learn, images, finder, seed),
+        kept(f"{kind}s seen closely", own, learn, images, finder, seed),
+        kept(f"made-up {kind}s seen closely", others, learn, images, finder, seed),
     )
 
 

@@ -15,7 +15,7 @@ def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
     """The card of classifier's checkpoint, its modules, and found, what results.load says.
 
     people_card: that of the network for pictures by people, None where one network reads all;
-    closer_card: that of who takes a closer look at photos beside it, None where nobody does.
+    closer_cards: those of who takes a closer look beside it.
     parameters: all of them, of one network; layers: of each module that computes. dataset:
     Fashion-MNIST's test images, None if not evaluated: accuracy, ece, classes,
     confusion[truth][answer], bins, and confused, the pairs most often taken for each other.
@@ -27,7 +27,7 @@ def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
         {"name": name, "module": spelled(module), "parameters": _count(module)}
         for name, module in chain(network)
     ]
-    closer = classifier.of("photo").closer
+    closers = classifier.of("photo").closers
     dataset, people = found.get("fashion_mnist"), found.get("images")
     if dataset is not None:
         dataset = {**dataset, "confused": _confused(dataset["confusion"])}
@@ -36,7 +36,7 @@ def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "card": classifier.card,
         "people_card": None if classifier.people is None else classifier.people.card,
-        "closer_card": None if closer is None else closer.card,
+        "closer_cards": [card for _, card in closers],
         "print": str(network),
         "parameters": _count(network),
         "layers": layers,

@@ -58,8 +58,8 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add.add_argument("--real", metavar="FOLDER", help="labelled photos and drawings")
     others = "take over those of another checkpoint, for one that has learnt the validation images"
     add.add_argument("--like", metavar="NAME", help=others)
-    look = "a checkpoint beside it that takes a closer look at photos from now on; with --real"
-    add.add_argument("--closer", metavar="NAME", help=look)
+    look = "checkpoints beside it that take a closer look from now on; with --real"
+    add.add_argument("--closer", nargs="+", metavar="NAME", help=look)
     add.add_argument("--out", type=Path, metavar="FILE", help="default: the checkpoint itself")
     add.set_defaults(command="calibrate")
 

@@ -21,9 +21,9 @@ TRUST = 2.0
 TONES = 12  # of red, green and blue each, that are told apart
 FEW = 2e-4  # share of the pixels that says little of a colour
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
-FINE, RIM = 64, 4  # pixels a side as networks.CloserNetwork looks at it, of them empty on each
+FINE, RIM = 64, 4  # pixels a side as networks.PhotoNetwork looks at it, of them empty on each
 
-Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see networks.Finder
+Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see finder.Finder
 Box = tuple[float, float, float, float]
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from fashion_model.decoding import Source, decode
 from fashion_model.errors import CheckpointError
 from fashion_model.explain import Look
 from fashion_model.images import Prepared, prepare
-from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS
+from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS, Closer
 from fashion_model.packing import packed
 
 DEFAULT = "cnn"
@@ -43,13 +43,6 @@ class Answer:
     prepared: Prepared
 
 
-class Closer(NamedTuple):
-    """networks.CloserNetwork, and its checkpoint's card."""
-
-    network: nn.Module
-    card: dict[str, Any]
-
-
 class Classifier:
     """A network that was loaded once, with the preprocessing and the calibration around it.
 
@@ -64,25 +57,25 @@ class Classifier:
         finder: nn.Module,
         lines: nn.Module | None = None,
         people: "Classifier | None" = None,
-        closer: Closer | None = None,
+        closers: Sequence[tuple[Closer, dict[str, Any]]] = (),
     ) -> None:
-        """network and card: see checkpoint.load. finder and lines: networks.Finder and LineTeller.
+        """network and card: see checkpoint.load. finder and lines: finder.Finder and LineTeller.
         people: reads what people draw and photograph; network then reads Fashion-MNIST alone.
-        closer: takes a closer look at photos; its logits are added to network's.
+        closers: take a closer look at pictures of their kinds; their logits are added to network's.
         """
         self.network = network
         self.card = card
         self.finder = finder
         self.lines = lines
         self.people = people
-        self.closer = closer
+        self.closers = list(closers)
         self.device = next(network.parameters()).device
-        self._packed: dict[str, tuple[object, nn.Module]] = {}  # of what, and that as it answers
+        self._packed: dict[int, tuple[object, nn.Module]] = {}  # of what, and that as it answers
 
     @property
     def networks(self) -> list[nn.Module]:
-        """Those that answer: network, and where there are such, closer and those of people."""
-        own = [self.network, *([] if self.closer is None else [self.closer.network])]
+        """Those that answer: network, and where there are such, closers and those of people."""
+        own = [self.network, *(closer for closer, _ in self.closers)]
         return own + ([] if self.people is None else self.people.networks)
 
     def of(self, kind: str) -> "Classifier":
@@ -139,15 +132,20 @@ class Classifier:
     @torch.inference_mode()
     def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
         """Calibrated confidences float32 (N, 10) on the CPU, in the order of CLASSES."""
+        whose = [self.of(each.kind) for each in prepared]
+        if len(set(map(id, whose))) == 1:  # as where there is one picture
+            return whose[0]._softmax(prepared)
         found = torch.empty(len(prepared), len(CLASSES))
-        for who in (self, self.people):
-            own = [i for i, each in enumerate(prepared) if self.of(each.kind) is who]
-            if who is None or not own:
-                continue
-            logits = who._logits([prepared[i] for i in own])
-            divisors = calibration.temperatures(who.card, [prepared[i].kind for i in own], logits)
-            found[own] = F.softmax(logits / divisors[:, None], dim=1).float()
+        for who in {id(who): who for who in whose}.values():
+            own = [i for i, each in enumerate(whose) if each is who]
+            found[own] = who._softmax([prepared[i] for i in own])
         return found
+
+    def _softmax(self, prepared: Sequence[Prepared]) -> torch.Tensor:
+        """probabilities of pictures that are all read here."""
+        logits = self._logits(prepared)
+        divisors = calibration.temperatures(self.card, [each.kind for each in prepared], logits)
+        return F.softmax(logits / divisors[:, None], dim=1).float()
 
     @torch.inference_mode()
     def temperature(self, prepared: Prepared) -> float:
@@ -156,30 +154,34 @@ class Classifier:
         logits = who._logits([prepared])
         return calibration.temperatures(who.card, [prepared.kind], logits).item()
 
-    def look(self, prepared: Prepared) -> Look | None:
-        """Who takes a closer look at prepared, and at what: see explain. None: nobody."""
-        who = self.of(prepared.kind)
-        if who.closer is None or prepared.fine is None:
-            return None
-        return who.closer.network, prepared.fine
+    def looks(self, prepared: Prepared) -> list[Look]:
+        """Who takes a closer look at prepared, and at what: see explain."""
+        closers = self.of(prepared.kind).closers
+        fine = prepared.fine
+        return [(who, fine) for who, _ in closers if who.kind == prepared.kind and fine is not None]
 
     def _logits(self, prepared: Sequence[Prepared]) -> torch.Tensor:
-        """What network, and of photos closer, say together: float32 (N, 10) on the CPU."""
+        """What network and closers say together: float32 (N, 10) on the CPU."""
         pixels = torch.cat([each.pixels for each in prepared]).to(self.device)
-        logits: torch.Tensor = self._ready(self.network, pixels)(pixels).float().cpu()
-        fine = {i: each.fine for i, each in enumerate(prepared) if each.fine is not None}
-        if self.closer is not None and fine:
-            seen = torch.cat(list(fine.values())).to(self.device)
-            logits[list(fine)] += self._ready(self.closer.network, seen)(seen).float().cpu()
+        logits: torch.Tensor = self._ready(0, self.network, pixels)(pixels).float().cpu()
+        for place, (closer, _) in enumerate(self.closers, 1):
+            own = [i for i, each in enumerate(prepared) if each.kind == closer.kind]
+            fine = [each for i in own if (each := prepared[i].fine) is not None]
+            if fine:  # as all of a kind have it, or none
+                seen = torch.cat(fine).to(self.device)
+                added = self._ready(place, closer, seen)(seen).float().cpu()
+                if len(own) == len(prepared):
+                    logits = logits + added
+                else:
+                    logits[own] += added
         return logits
 
-    def _ready(self, network: nn.Module, pixels: torch.Tensor) -> nn.Module:
-        """network as it answers, for pictures like pixels."""
-        name = "network" if network is self.network else "closer"
+    def _ready(self, place: int, network: nn.Module, pixels: torch.Tensor) -> nn.Module:
+        """network, of this place among those that answer, as it does, for pictures like pixels."""
         now = (network, [(id(p), p.is_inference() or p._version) for p in network.parameters()])
-        ready = self._packed.get(name)
+        ready = self._packed.get(place)
         if ready is None or ready[0] != now:  # at first, and after it was trained on
-            self._packed[name] = ready = (now, packed(network, torch.zeros_like(pixels[:1])))
+            self._packed[place] = ready = (now, packed(network, torch.zeros_like(pixels[:1])))
         return ready[1]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -216,20 +218,15 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
     if "people" in card:
         beside = checkpoint.beside(path, card["people"])
         who, told = _named(beside, device)
-        people = Classifier(who, told, finder, lines, closer=_closer(beside, told, device))
-    made = Classifier(network, card, finder, lines, people, _closer(path, card, device))
+        closers = checkpoint.load_closers(beside, told, device)
+        people = Classifier(who, told, finder, lines, closers=closers)
+    closers = checkpoint.load_closers(path, card, device)
+    made = Classifier(network, card, finder, lines, people, closers)
     for each in (*made.networks, finder, lines):
         each.to(
             memory_format=torch.channels_last
         )  # on one core, a quarter faster to explain and to find with
     return made
-
-
-def _closer(path: Path, card: dict[str, Any], device: torch.device | str | None) -> Closer | None:
-    """Who takes a closer look at photos beside the network of card, at path; None: nobody."""
-    if "closer" not in card:
-        return None
-    return Closer(*checkpoint.load_closer(checkpoint.beside(path, card["closer"]), device))
 
 
 def _named(path: Path, device: torch.device | str | None) -> tuple[nn.Module, dict[str, Any]]:

@@ -25,7 +25,7 @@ CNN = Recipe(
 RECIPES = {
     "finder": finding.RECIPE,
     "lines": bitmaps.RECIPE,
-    "closer": closer.RECIPE,
+    **closer.RECIPES,
     "mlp": Recipe(epochs=200, teachers=("cnn",), bfloat16=True),
     "cnn": CNN,
     "plain": replace(CNN, epochs=26),
@@ -94,10 +94,10 @@ def make(
     elif real is not None:
         recipe = replace(recipe, teachers=tuple(map(_for_people, recipe.teachers)))
     if clean_by_labels and (
-        network in ("finder", "lines", "closer") or not recipe.teachers or real is None
+        network in ("finder", "lines", *closer.RECIPES) or not recipe.teachers or real is None
     ):
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
-    if views is not None and (not recipe.teachers or network == "closer"):
+    if views is not None and (not recipe.teachers or network in closer.RECIPES):
         raise DataError("--views is for a network with teachers: name them with --teacher.")
     recipe = replace(recipe, clean_by_labels=clean_by_labels)
     if whole and (network not in NETWORKS or real is not None):
@@ -109,8 +109,8 @@ def make(
     learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
     held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
-    if network == "closer":
-        origins = ORIGINS + REAL_ORIGINS[:1]  # no drawings
+    if network in closer.RECIPES:
+        origins = [*ORIGINS, REAL_ORIGINS[closer.kind_of(network) == "drawing"]]
     card: dict[str, Any] = {
         "data": [WHOLE] if whole else origins,
         "held_out": {"fashion-mnist": 0 if whole else data.VALIDATION},
@@ -154,20 +154,21 @@ def make(
         if not any(item.kind == "drawing" for item in learn):
             raise DataError("lines are learnt from real drawings: name their folder with --real.")
         return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
-    if network == "closer":
+    if network in closer.RECIPES:
+        kind = closer.kind_of(network)
         if start is not None or teachers:
             raise DataError(
                 "who takes a closer look only trains from the beginning, by labels: leave --start "
                 "and --teacher away."
             )
-        if not any(item.kind == "photo" for item in learn):
+        if not any(item.kind == kind for item in learn):
             raise DataError(
-                "who takes a closer look learns from real photos: name their folder with --real."
+                f"who takes a closer look learns from real {kind}s: name their folder with --real."
             )
         finder, _ = checkpoint.load("finder", "cpu")
-        photos, others = material.close_ups(learn, images, labels, finder, seed, progress)
-        as_they_are = corpus.as_they_are(held, "photo", finder, fine=True)
-        return closer.train_closer(photos, others, as_they_are, card=card, **common)  # type: ignore[arg-type]
+        own, others = material.close_ups(kind, learn, images, labels, finder, seed, progress)
+        as_they_are = corpus.as_they_are(held, kind, finder, fine=True)
+        return closer.train_closer(network, own, others, as_they_are, card=card, **common)  # type: ignore[arg-type]
     if start is not None:
         card = with_those_of(card, checkpoint.load(start, "cpu")[1])
     extra, teacher = None, None

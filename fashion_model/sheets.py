@@ -22,8 +22,9 @@ from fashion_model.decoding import decode
 from fashion_model.doodling import doodle
 from fashion_model.drawings import as_rgb
 from fashion_model.errors import CheckpointError
+from fashion_model.finder import Finder
 from fashion_model.finding import inked
-from fashion_model.networks import CLASSES, Finder
+from fashion_model.networks import CLASSES
 from fashion_model.photos import SIDE, small
 from fashion_model.sketching import penned, scribbles, sketched
 from fashion_model.snapshots import snapshot

@@ -17,11 +17,17 @@ from fashion_model import calibration, checkpoint
 from fashion_model.augmentation import augmented, view
 from fashion_model.distillation import taught, views_of
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import CLASSES
+from fashion_model.networks import CLASSES, Closer
 from fashion_model.provenance import account
 from fashion_model.run import Recipe, Run
 
-CONFIDENCES = ("temperature", "platt", "sure_from", "unsure_below")  # a card's, by kind of picture
+CONFIDENCES = (
+    "temperature",
+    "platt",
+    "doubt_below",
+    "sure_from",
+    "unsure_below",
+)  # a card's, by kind of picture
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Pictures:
 
     pixels: uint8 (N, 28, 28). accept: bool (N, 10), the classes that count as right; a row
     without any is a thing of no class, for which every confidence should be a tenth. fine: uint8
-    (N, 2, 64, 64), of photos, where somebody looks closer; see images.Prepared.
+    (N, 2, S, S), all of one kind, where somebody looks closer; see images.Prepared.
     """
 
     pixels: torch.Tensor
@@ -205,20 +211,25 @@ def scored(
 
 
 def calibrated(
-    network: nn.Module, held_out: Mapping[str, Pictures], closer: nn.Module | None = None
+    network: nn.Module, held_out: Mapping[str, Pictures], closers: Sequence[Closer] = ()
 ) -> dict[str, dict[str, Any]]:
     """A card's temperatures, what is made of the confidences they give, and where sure and unsure
-    begin, for each kind of held-out picture. closer: takes a closer look at those with fine."""
+    begin, for each kind of held-out picture. closers: take a closer look at those of their kinds,
+    which have fine."""
     made: dict[str, dict[str, Any]] = {key: {} for key in CONFIDENCES}
     for kind, pictures in held_out.items():
         if not pictures.accept.any():
             continue  # no garment of this kind was held out
         logits = logits_of(network, pictures.pixels)
-        if closer is not None and pictures.fine is not None:
-            logits = logits + logits_of(closer, pictures.fine)
+        for closer in closers:
+            if closer.kind == kind and pictures.fine is not None:
+                logits = logits + logits_of(closer, pictures.fine)
         divisor = round(calibration.temperature(logits, pictures.accept), 4)
         line = calibration.platt(logits, pictures.accept, divisor)
         made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]
+        if kind != "dataset":  # in whose form there is nothing else
+            doubt = calibration.doubt_below(logits, pictures.accept, divisor)
+            made["doubt_below"][kind] = round(doubt, 4)
         by_row = calibration.temperatures(made, [kind] * len(logits), logits)[:, None]
         sure = calibration.sure_from(logits, pictures.accept, by_row)
         made["sure_from"][kind] = calibration.affordable(made, kind, logits, pictures.accept, sure)

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from fashion_model.networks import Residual
+from fashion_model.blocks import Residual
+from fashion_model.networks import Closer
 
 ENGLISH = {
     "input": "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 "
@@ -36,10 +37,13 @@ ENGLISH = {
     "patterns: {learned} numbers.",
     "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
     "the picture. That makes {outputs} numbers.",
-    "closer": "A photo gets a closer look: a second network reads the garment as {side} rows of "
-    "{side} numbers, and beside it where the garment is and where not. It learned its "
+    "closer photo": "A photo gets a closer look: another network reads the garment as {side} rows "
+    "of {side} numbers, and beside it where the garment is and where not. It learned its "
     "garments from photos alone, in {learned} numbers, and has ten logits of its own.",
-    "sum": "The logits of both networks are added: each makes mistakes that the other does not.",
+    "closer drawing": "A drawing gets a closer look: another network reads its lines, {side} rows "
+    "of {side} numbers, and beside them what they enclose. It learned its garments from drawings "
+    "by people alone, in {learned} numbers, and has ten logits of its own.",
+    "sum": "The logits of all networks are added: each makes mistakes that the others do not.",
     "other": "{inputs} numbers become {outputs}.",
     "softmax": "e to the power of each logit, divided by the sum of all ten: ten confidences that "
     "add up to 1.",
@@ -105,10 +109,10 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
     return say("other", inputs=str(before.numel()), outputs=str(after.numel()))
 
 
-def closer(network: nn.Module, fine: torch.Tensor) -> Said:
-    """What a second network does, which takes a closer look at fine (1, 2, S, S)."""
+def closer(network: Closer, fine: torch.Tensor) -> Said:
+    """What network does, which takes a closer look at fine (1, 2, S, S)."""
     learned = sum(p.numel() for p in network.parameters())
-    return say("closer", side=fine.shape[-1], learned=learned)
+    return say(f"closer {network.kind}", side=fine.shape[-1], learned=learned)
 
 
 def softmax(temperature: float) -> Said:

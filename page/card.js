@@ -1,11 +1,11 @@
 // The model card: all from the checkpoint and from the evaluation's saved results
 function showCard(reply, content) {
-  const { card, people_card: forPeople, closer_card: closer, dataset, people } = reply;
+  const { card, people_card: forPeople, closer_cards: closers, dataset, people } = reply;
   const block = (name, key, ...children) => make("section", name, null, make("h3", "", say(key)), ...children);
   const note = (text) => make("p", "note", text);
   const parts = [
     block("data", "card.data", training(card), origins(card), ...(forPeople ? [note(say("card.others")), training(forPeople), origins(forPeople)] : []),
-      ...(closer ? [note(say("card.closer")), training(closer), origins(closer)] : [])),
+      ...closers.flatMap((closer) => [note(say(`card.${closer.architecture}`)), training(closer), origins(closer)])),
     block("print", "card.print", Object.assign(english(make("pre", "", reply.print)), { tabIndex: 0 })),
     block("layers", "card.layers", note(say("card.layers.note", { count: number(reply.parameters) })), layerTable(reply)),
   ];

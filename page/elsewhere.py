@@ -53,7 +53,9 @@ class Elsewhere(Classifier):
     """A Classifier whose pictures are read by who is behind ask; all else is done here."""
 
     def __init__(self, name: str, here: Classifier, ask: Ask) -> None:
-        super().__init__(here.network, here.card, here.finder, here.lines, here.people, here.closer)
+        super().__init__(
+            here.network, here.card, here.finder, here.lines, here.people, here.closers
+        )
         self.name, self.ask = name, ask
 
     def _told(self, method: str, *given: Any) -> Any:

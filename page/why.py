@@ -51,7 +51,7 @@ def maps(find: Find, question: Any) -> dict[str, Any]:
         picture = picture.resize(size, Image.Resampling.NEAREST)
     shown, network = {}, classifier.of(prepared.kind).network
     for label, index in zip(labels, indices, strict=True):
-        marks = explain.saliency(network, prepared.pixels, index, classifier.look(prepared))
+        marks = explain.saliency(network, prepared.pixels, index, classifier.looks(prepared))
         marked = showing.over(picture, prepared.box, marks)
         shown[label] = data_url(marked, format="JPEG", quality=85)
     return {"maps": shown}
@@ -69,7 +69,7 @@ def inside(find: Find, question: Any) -> dict[str, Any]:
         return {"error": told(error)}
     temperature = classifier.temperature(prepared)
     network = classifier.of(prepared.kind).network
-    steps = explain.layers(network, prepared.pixels, temperature, classifier.look(prepared))
+    steps = explain.layers(network, prepared.pixels, temperature, classifier.looks(prepared))
     units = explain.templates(network, prepared.pixels, UNITS)
     return {
         "steps": [
@@ -121,11 +121,11 @@ def explained(classifier: Classifier, image: Source, kind: str, label: str) -> d
     _, prepared = classifier.prepare(image, kind)
     temperature = classifier.temperature(prepared)
     network = classifier.of(prepared.kind).network
-    steps = explain.layers(network, prepared.pixels, temperature, classifier.look(prepared))
+    steps = explain.layers(network, prepared.pixels, temperature, classifier.looks(prepared))
     softmax = next(step for step in steps if step.terms)
     label = label or softmax.terms[0].label
     index = CLASSES.index(label) if index is None else index
-    marks = explain.saliency(network, prepared.pixels, index, classifier.look(prepared))
+    marks = explain.saliency(network, prepared.pixels, index, classifier.looks(prepared))
     return {
         "label": label,
         "kind": prepared.kind,

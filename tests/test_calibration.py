@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from fashion_model import calibration
 from fashion_model.calibration import (
     affordable,
+    doubt_below,
     platt,
     sure_from,
     temperature,
@@ -71,6 +72,35 @@ def test_unsure_below_by_hand(monkeypatch):
     assert unsure_below(logits, accept, torch.ones(5)) == pytest.approx(0.4)
     monkeypatch.setattr(calibration, "KEPT", 0.875)  # half way between the 4th and the 5th
     assert unsure_below(logits, accept, torch.ones(5)) == pytest.approx(0.35)
+
+
+def test_doubt_below_by_hand(monkeypatch):
+    """Five garments with confidences 0.3 to 0.9, and what is none: a quarter of them is below."""
+    logits = claiming(0.6, 0.9, 0.3, 0.8, 0.4, 0.2)
+    accept = F.one_hot(torch.tensor([1, 2, 9, 4, 5, 0]), 10).bool()
+    accept[5] = False
+    monkeypatch.setattr(calibration, "DOUBT", 0.25)
+    assert doubt_below(logits, accept, 1.0) == pytest.approx(0.4)
+    assert doubt_below(2 * logits, accept, 2.0) == pytest.approx(0.4)
+    assert doubt_below(1e3 * logits, accept, 1.0) == calibration.SUREST
+
+
+def test_what_is_in_doubt_goes_down_to_equal_confidences_in_a_straight_line():
+    """A line of slope 0.3 makes 0.7 of 0.3 (log-odds -0.85), and would make 0.6 of 0.12."""
+    lift = math.log(0.7 / 0.3) - 0.3 * math.log(0.3 / 0.7)
+    card = {"platt": {"drawing": (0.3, lift)}, "doubt_below": {"drawing": 0.3}}
+    tops = [0.1001, 0.12, 0.2, 0.25, 0.2999, 0.3001, 0.6]
+    logits = claiming(*tops)
+    found = F.softmax(logits / temperatures(card, ["drawing"] * 7, logits)[:, None], 1)[:, 0]
+    wanted = [0.1 + (top - 0.1) * 0.6 / 0.2 for top in tops[:5]]
+    assert found[1:5].tolist() == pytest.approx(wanted[1:], abs=1e-3)
+    assert found[0] < 0.11
+    assert found[5].item() == pytest.approx(0.7, abs=1e-3)
+    assert (found.diff() > 0).all()
+    told = {"platt": card["platt"]}
+    lifted = F.softmax(logits / temperatures(told, ["drawing"] * 7, logits)[:, None], 1)[:, 0]
+    torch.testing.assert_close(lifted[5:], found[5:])
+    assert lifted[1] > 0.55
 
 
 def test_unsure_below_is_on_the_scale_of_the_divided_logits():

@@ -1,17 +1,18 @@
-"""What takes a closer look at photos: its pictures, its training, and its share in an answer."""
+"""What takes a closer look: its pictures, its training, and its share in an answer."""
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import fashion_model
 from fashion_model import CLASSES, CheckpointError, checkpoint, close_ups, corpus, data, explain
-from fashion_model.closer import train_closer, varied
-from fashion_model.images import Prepared
-from fashion_model.networks import CloserNetwork
-from fashion_model.photos import FINE, cut_out
-from fashion_model.predictor import Classifier, Closer
+from fashion_model.closer import bent, train_closer, varied
+from fashion_model.drawings import enclosed
+from fashion_model.images import Prepared, prepare
+from fashion_model.networks import DrawingNetwork, PhotoNetwork
+from fashion_model.photos import FINE, WHOLE, cut_out
+from fashion_model.predictor import Classifier
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures
 
@@ -35,36 +36,92 @@ def test_fine_is_the_same_garment_in_twice_the_detail_and_its_mask():
     assert (halved[:, 1:][pixels > 0] > 0).all()
 
 
-def test_drawings_and_images_of_the_data_set_are_not_looked_at_closer(sheet):
+def drawn(*boxes) -> Image.Image:
+    """Black outlines (left, top, right, bottom), or lines that are open at the right, on white."""
+    picture = Image.new("L", (200, 200), 255)
+    for left, top, right, bottom, whole in boxes:
+        draw = ImageDraw.Draw(picture)
+        draw.line([(right, top), (left, top), (left, bottom), (right, bottom)], 0, 5)
+        if whole:
+            draw.line([(right, top), (right, bottom)], 0, 5)
+    return picture
+
+
+def test_what_lines_enclose_is_full_and_what_they_leave_open_is_not():
+    for whole in (True, False):
+        lines = drawn((40, 30, 160, 170, whole))
+        prepared = prepare(lines, None, "drawing")
+        pixels, inside = prepared.fine[0]
+        assert prepared.fine.shape == (1, 2, 28, 28)
+        assert torch.equal(pixels, prepared.pixels[0, 0])
+        assert inside.unique().tolist() == [0, 1]
+        assert (inside[pixels > 0.3] == 1).all()
+        assert inside[14, 14] == whole
+        assert inside[0, 0] == 0
+
+
+def test_a_gap_of_two_pixels_does_not_open_an_outline_and_a_wider_one_does():
+    line = np.zeros((28, 28), bool)
+    line[4:24, 6] = line[4:24, 22] = line[4, 6:23] = line[23, 6:23] = True
+    closed = line.copy()
+    for width, full in ((0, True), (2, True), (3, False)):
+        line[10 : 10 + width, 22] = False
+        found = enclosed(line)
+        assert found[14, 14] == full
+        assert (found >= line).all()
+        assert not found[:, :6].any()  # nothing is full that lies outside
+        if full:
+            assert found.sum() == enclosed(closed).sum() - width  # the gap itself lies outside
+
+
+def test_images_of_the_data_set_are_not_looked_at_closer(sheet):
     classifier = fashion_model.load(device="cpu")
-    drawing = Image.new("L", (200, 200), 255)
-    drawing.paste(0, (60, 50, 64, 150))
-    drawing.paste(0, (60, 50, 140, 54))
-    for picture, kind in ((drawing, "drawing"), (sheet[0][0], "dataset")):
-        _, prepared = classifier.prepare(picture)
-        assert (prepared.kind, prepared.fine) == (kind, None)
-        assert classifier.look(prepared) is None
+    _, prepared = classifier.prepare(sheet[0][0])
+    assert (prepared.kind, prepared.fine) == ("dataset", None)
+    assert classifier.looks(prepared) == []
 
 
 @pytest.fixture
 def few(real_folder, sheet, monkeypatch):
-    """Photos of which each is there twice, made-up ones, and the finder."""
+    """Photos of which each is there twice, and made-up ones; drawings, and made-up ones."""
     for module, name, count in (
         (close_ups, "COPIES", 1),
+        (close_ups, "TIMES", 1),
         (close_ups, "PRODUCTS", 4),
+        (close_ups, "BY_RULE", 3),
         (corpus, "MADE_UP", 6),
         (corpus, "NOTHING", 2),
+        (corpus, "DOODLE_COPIES", 2),
+        (corpus, "OTHER_COPIES", 1),
     ):
         monkeypatch.setattr(module, name, count)
     finder, _ = checkpoint.load("finder", "cpu")
     images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
     labels = torch.tensor([label for _, label in sheet])
-    photos = close_ups.real(data.load_labelled(real_folder), finder, 0, False)
-    return photos, close_ups.made_up(images, labels, finder, 0, False)
+    labelled = data.load_labelled(real_folder)
+    return {
+        "photo": (
+            close_ups.photos(labelled, finder, 0, False),
+            close_ups.other_photos(images, labels, finder, 0, False),
+        ),
+        "drawing": (
+            close_ups.drawings(labelled, finder, 0, False),
+            close_ups.other_drawings(images, labels, finder, 0, False),
+        ),
+    }
+
+
+def test_drawings_come_as_they_are_and_changed_and_made_up_ones_beside_them(few):
+    drawings, others = few["drawing"]
+    counts = [int(row.sum()) for row in drawings.accept]
+    assert sorted(counts) == [0] * 4 + [2] * 6  # two cats twice, two shoes thrice
+    assert drawings.fine.shape[1:] == others.fine.shape[1:] == (2, 28, 28)
+    assert torch.equal(drawings.fine[:, 0], drawings.pixels)
+    assert others.accept.sum(1).tolist() == [1] * 6
 
 
 def test_photos_come_as_they_are_and_changed_and_made_up_ones_beside_them(few):
-    photos, others = few
+    photos, others = few["photo"]
     assert len(photos) == 6  # three, twice; the drawings are not for it
     assert photos.fine.shape == (6, 2, 64, 64)
     assert [row.nonzero().flatten().tolist() for row in photos.accept[::2]] == [[1], [0, 6], [3]]
@@ -73,24 +130,26 @@ def test_photos_come_as_they_are_and_changed_and_made_up_ones_beside_them(few):
     assert others.accept[:6].sum(1).tolist() == [1] * 6
 
 
-def test_a_run_that_stops_and_goes_on_learns_the_same(few, tmp_path, stopped_once):
+@pytest.mark.parametrize("kind", ["photo", "drawing"])
+def test_a_run_that_stops_and_goes_on_learns_the_same(few, tmp_path, stopped_once, kind):
     recipe = Recipe(epochs=2, batch=6, extra=0.5)
-    given = (*few, few[0])
+    few = few[kind]
+    given = (f"closer-{kind}", *few, few[0])
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     train_closer(*given, recipe=recipe, out=whole, card={"data": ["tiny"]}, **QUIET)
     network, card = checkpoint.load(whole, "cpu")
-    assert isinstance(network, CloserNetwork)
-    assert (card["architecture"], card["epochs"], card["data"]) == ("closer", 2, ["tiny"])
+    assert network.kind == kind
+    assert (card["architecture"], card["epochs"], card["data"]) == (f"closer-{kind}", 2, ["tiny"])
     assert card["pictures"] == {"clean": 0, "extra": sum(map(len, few))}
-    assert 0 <= card["accuracy"]["photos"] <= 1
+    assert 0 <= card["accuracy"]["held_out"] <= 1
     stopped_once(lambda: train_closer(*given, recipe=recipe, out=stopped, **QUIET), stopped)
     again, _ = checkpoint.load(stopped, "cpu")
     pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
-def test_a_garment_and_its_mirror_image_are_the_same_to_it():
-    network = CloserNetwork().eval()
+def test_a_photo_and_its_mirror_image_are_the_same_to_it():
+    network = PhotoNetwork().eval()
     x = torch.rand(3, 2, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         torch.testing.assert_close(network(x), network(x.flip(3)))
@@ -116,13 +175,13 @@ def test_of_photos_it_says_what_they_are_and_of_others_nothing(tmp_path):
     others = Pictures(others.pixels, others.accept, others.fine // 3)  # dim: told apart
     recipe = Recipe(epochs=12, batch=24, learning_rate=4e-3, extra=0.5, ema=0.9)
     path = train_closer(
-        *(photos, others, bars(20)),
+        *("closer-photo", photos, others, bars(20)),
         recipe=recipe,
         out=tmp_path / "c.safetensors",
         **QUIET,
     )
     network, card = checkpoint.load(path, "cpu")
-    assert card["accuracy"]["photos"] > 0.9
+    assert card["accuracy"]["held_out"] > 0.9
     with torch.inference_mode():
         sure = [network(p.fine.float() / 255).softmax(1).amax(1) for p in (photos, others)]
     assert sure[0].mean() > 0.8
@@ -140,11 +199,24 @@ def test_some_are_shown_soft_and_all_moved():
     assert 0.1 < soft < 0.4
 
 
+def test_drawings_are_bent_and_what_they_enclose_with_them():
+    """Where a square is full, it still is full, and no two of it are bent alike."""
+    x = torch.zeros(50, 2, 28, 28)
+    x[:, :, 8:20, 8:20] = 1
+    seen = bent(x, torch.Generator().manual_seed(0))
+    assert seen.shape == x.shape
+    torch.testing.assert_close(seen[:, 0], seen[:, 1])
+    assert seen.flatten(1).unique(dim=0).shape[0] == 50
+    area = seen[:, 0].sum((1, 2))
+    assert 90 < area.min() < 130 < 160 < area.max() < 210
+
+
 class Says(torch.nn.Module):
     """Logits of its own weights for any picture; a chain of one step, as explain wants it."""
 
-    def __init__(self, channels: int, logits: torch.Tensor) -> None:
+    def __init__(self, channels: int, logits: torch.Tensor, kind: str = "") -> None:
         super().__init__()
+        self.kind = kind
         self.flat = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
         self.head = torch.nn.Linear(channels, 10)
         with torch.no_grad():
@@ -157,33 +229,44 @@ class Says(torch.nn.Module):
 
 @pytest.fixture
 def both():
-    """A Classifier of two networks that say one thing each, and a photo to ask it about."""
+    """A Classifier of networks that say one thing each, and a photo to ask it about."""
     first, second = torch.arange(10.0), torch.zeros(10)
     second[3] = 12
-    look = Closer(Says(2, second), {})
-    classifier = Classifier(Says(1, first), {"temperature": {"photo": 2.0}}, first, closer=look)
+    photo, drawing = Says(2, second, "photo"), Says(2, -second, "drawing")
+    card = {"temperature": {"photo": 2.0}}
+    classifier = Classifier(Says(1, first), card, first, closers=[(photo, {}), (drawing, {})])
     pixels, fine = torch.rand(1, 1, 28, 28), torch.rand(1, 2, 64, 64)
-    return classifier, Prepared(pixels, "photo", (0, 0, 1, 1), fine=fine), first, second
+    return classifier, Prepared(pixels, "photo", WHOLE, fine=fine), first, second
 
 
-def test_the_logits_of_both_are_added_for_photos_alone(both):
+def test_the_logits_of_each_closer_look_are_added_for_its_kind_alone(both):
     classifier, photo, first, second = both
-    drawing = Prepared(photo.pixels, "drawing", photo.box)
-    found = classifier.probabilities([drawing, photo, drawing])
+    drawing = Prepared(photo.pixels, "drawing", WHOLE, fine=torch.rand(1, 2, 28, 28))
+    original = Prepared(photo.pixels, "dataset", WHOLE)
+    found = classifier.probabilities([drawing, photo, original, drawing])
+    torch.testing.assert_close(found[0], (first - second).softmax(0))
     torch.testing.assert_close(found[1], ((first + second) / 2).softmax(0))
-    torch.testing.assert_close(found[0], first.softmax(0))
-    torch.testing.assert_close(found[2], found[0])
-    assert classifier.networks == [classifier.network, classifier.closer.network]
+    torch.testing.assert_close(found[2], first.softmax(0))
+    torch.testing.assert_close(found[3], found[0])
+    assert classifier.networks == [classifier.network, *(who for who, _ in classifier.closers)]
+    classifier.closers.append(classifier.closers[0])  # two that look at photos
+    found = classifier.probabilities([photo, drawing])
+    torch.testing.assert_close(found[0], ((first + 2 * second) / 2).softmax(0))
+    torch.testing.assert_close(found[1], (first - second).softmax(0))
 
 
 def test_the_steps_end_in_the_sum_and_its_confidences(both):
     classifier, photo, first, second = both
     temperature = classifier.temperature(photo)
     assert temperature == 2.0
-    look = classifier.look(photo)
-    steps = explain.layers(classifier.network, photo.pixels, temperature, look)
+    looks = classifier.looks(photo)
+    assert [fine is photo.fine for _, fine in looks] == [True]
+    steps = explain.layers(classifier.network, photo.pixels, temperature, looks)
     names = [step.name for step in steps]
     assert names[-5:] == ["head", "closer", "sum", "softmax", "argmax"]
+    two = explain.layers(classifier.network, photo.pixels, temperature, looks * 2)
+    assert [step.name for step in two][-5:-2] == ["closer", "closer.1", "sum"]
+    np.testing.assert_allclose(two[-3].activations[0], first + 2 * second)
     by_name = {step.name: step for step in steps}
     np.testing.assert_allclose(by_name["closer"].activations[0], second)
     np.testing.assert_allclose(by_name["sum"].activations[0], first + second)
@@ -204,26 +287,31 @@ def test_what_the_closer_look_sees_is_marked_where_it_lies(both):
             seen = x[:, :, :18, 46:].sum((1, 2, 3))
             return torch.nn.functional.one_hot(torch.tensor(5), 10) * seen[:, None]
 
-    marks = explain.saliency(classifier.network, photo.pixels, 5, (Corner(), photo.fine))
+    marks = explain.saliency(classifier.network, photo.pixels, 5, [(Corner(), photo.fine)])
     assert marks.shape == (28, 28)
     assert marks.max() == 1
     assert marks[:7, 21:].sum() > 0.9 * marks.sum()
     assert explain.saliency(classifier.network, photo.pixels, 5).max() == 0
 
 
-def test_the_committed_one_looks_at_photos_and_a_foreign_one_is_refused(tmp_path, real_folder):
+def test_the_committed_ones_look_and_a_foreign_one_is_refused(tmp_path, real_folder):
     classifier = fashion_model.load(device="cpu")
-    _, photo = classifier.prepare(real_folder / "Dress-leo.jpg", "photo")
-    network, fine = classifier.look(photo)
-    assert isinstance(network, CloserNetwork)
-    assert fine is photo.fine
-    assert fashion_model.load("mlp", device="cpu").look(photo) is None  # the tutorial's, alone
+    tutorial = fashion_model.load("mlp", device="cpu")
+    for name, kind, made in (
+        ("Dress-leo.jpg", "photo", PhotoNetwork),
+        ("shoe-leo.png", "drawing", DrawingNetwork),
+    ):
+        _, prepared = classifier.prepare(real_folder / name, kind)
+        ((network, fine),) = classifier.looks(prepared)
+        assert isinstance(network, made)
+        assert fine is prepared.fine
+        assert tutorial.looks(prepared) == []  # it answers alone
     network, card = checkpoint.load("cnn-people", "cpu")
     path = tmp_path / "own.safetensors"
-    checkpoint.save(path, network, card | {"closer": "finder"})
+    checkpoint.save(path, network, card | {"closer": ["closer-photo", "finder"]})
     with pytest.raises(CheckpointError, match="no closer look"):
         fashion_model.load(path, device="cpu")
-    checkpoint.save(path, network, card | {"closer": "gone"})
+    checkpoint.save(path, network, card | {"closer": ["gone"]})
     with pytest.raises(CheckpointError, match="gone"):
         fashion_model.load(path, device="cpu")
 
@@ -232,11 +320,12 @@ def test_the_closer_look_of_people_is_the_one_beside_their_network(tmp_path):
     """A copy of cnn alone, beside another closer: the committed pair answers together."""
     network, card = checkpoint.load("cnn", "cpu")
     checkpoint.save(tmp_path / "cnn.safetensors", network, card)
-    foreign = CloserNetwork().eval()
-    checkpoint.save(tmp_path / "closer.safetensors", foreign, {"architecture": "closer"})
-    found = fashion_model.load(tmp_path / "cnn.safetensors", device="cpu").of("photo").closer
-    own = checkpoint.load("closer", "cpu")[0]
-    assert checkpoint.digest(found.network) == checkpoint.digest(own)
+    told = {"architecture": "closer-photo"}
+    checkpoint.save(tmp_path / "closer-photo.safetensors", PhotoNetwork().eval(), told)
+    people = fashion_model.load(tmp_path / "cnn.safetensors", device="cpu").of("photo")
+    (found,) = [closer for closer, _ in people.closers if closer.kind == "photo"]
+    own = checkpoint.load("closer-photo", "cpu")[0]
+    assert checkpoint.digest(found) == checkpoint.digest(own)
 
 
 def test_parts_without_any_picture_take_nothing_away():

@@ -252,9 +252,9 @@ def test_couple_and_calibrate_hand_their_options_over(tmp_path, monkeypatch, cap
     assert main(["couple", "a", "b", "--data", "d", "--out", "o"]) == 0
     assert asked == {"of": ["a", "b"], "root": "d", "real": None, "out": Path("o")}
     assert "test accuracy 9" in capsys.readouterr().out
-    options = {"root": None, "real": None, "like": "l", "closer": None, "out": None}
+    options = {"root": None, "real": None, "like": "l", "closers": None, "out": None}
     assert main(["calibrate", "--network", "c", "--like", "l"]) == 0
     assert asked == {"of": "c"} | options
     assert main(["calibrate", "--network", "c", "--closer", "k"]) == 0
-    assert asked == {"of": "c"} | options | {"like": None, "closer": "k"}
+    assert asked == {"of": "c"} | options | {"like": None, "closers": ["k"]}
     assert '"temperature": {"dataset"' in capsys.readouterr().out

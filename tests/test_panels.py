@@ -12,7 +12,9 @@ from playwright.sync_api import expect
 import fashion_model
 import test_browser
 from fashion_model import CLASSES, checkpoint, explain, similar
+from fashion_model.images import Prepared
 from fashion_model.networks import NETWORKS
+from fashion_model.photos import WHOLE
 from page.words import words
 from test_browser import ASK, PHONE, TEE
 
@@ -51,10 +53,11 @@ def test_every_panel(visit, photo, source):
     start(page, source, photo)
     network = fashion_model.load(device="cpu")
 
-    look = None
-    if source == "uploaded":
-        look = (network.of("photo").closer.network, torch.zeros(1, 2, 64, 64))
-    steps = explain.layers(network.of(source).network, torch.zeros(1, 1, 28, 28), look=look)
+    kind, side = ("photo", 64) if source == "uploaded" else ("drawing", 28)
+    prepared = Prepared(torch.zeros(1, 1, 28, 28), kind, WHOLE, fine=torch.zeros(1, 2, side, side))
+    looks = network.looks(prepared)
+    assert looks
+    steps = explain.layers(network.of(kind).network, prepared.pixels, looks=looks)
     content = unfold(page, "inside")
     expect(content.locator(".step")).to_have_count(len(steps))
     expect(content.locator(".step code").nth(2)).to_have_text(steps[1].module)

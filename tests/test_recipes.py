@@ -494,75 +494,121 @@ def test_there_is_a_recipe_for_each_architecture():
     assert set(recipes.RECIPES) == set(TRAINED)
 
 
-def test_who_takes_a_closer_look_learns_from_photos_that_are_not_held_out(
-    options, real_folder, monkeypatch, tmp_path
-):
-    for name in ("COPIES", "PRODUCTS"):
+@pytest.fixture
+def asked_to_look_closer(options, monkeypatch):
+    """make of one of closer.RECIPES, and what train_closer was given, whose work is not done."""
+    for name in ("COPIES", "PRODUCTS", "BY_RULE"):
         monkeypatch.setattr(close_ups, name, 2)
     given = {}
 
-    def train_closer(photos, others, held_out, **more):
-        given.update(more, photos=photos, others=others, held_out=held_out)
+    def train_closer(network, real, others, held_out, **more):
+        given.update(more, network=network, real=real, others=others, held_out=held_out)
         return options["out"]
 
-    with monkeypatch.context() as patched:
-        patched.setattr(recipes.closer, "train_closer", train_closer)
-        make("closer", real=real_folder, **options)
+    monkeypatch.setattr(recipes.closer, "train_closer", train_closer)
+    return lambda network, **more: make(network, **options | more), given
+
+
+def test_who_takes_a_closer_look_learns_from_photos_that_are_not_held_out(
+    asked_to_look_closer, real_folder, tmp_path
+):
+    ask, given = asked_to_look_closer
+    ask("closer-photo", real=real_folder)
     # ann's two photos, each thrice; and leo's one as it is
-    assert (len(given["photos"]), len(given["held_out"])) == (6, 1)
-    assert given["photos"].accept[:3].nonzero()[:, 1].tolist() == [1, 1, 1]
+    assert (len(given["real"]), len(given["held_out"])) == (6, 1)
+    assert given["real"].accept[:3].nonzero()[:, 1].tolist() == [1, 1, 1]
     assert given["held_out"].accept.nonzero()[:, 1].tolist() == [3]
+    assert given["network"] == "closer-photo"
     assert given["card"]["data"] == provenance.ORIGINS + provenance.REAL_ORIGINS[:1]
     assert given["card"]["held_out"]["senders"] == "fold 3 of 5"
     kept = {file.name.rsplit("-", 1)[0] for file in (tmp_path / "downloads").iterdir()}
     assert kept == {"photos seen closely", "made-up photos seen closely"}
-    for wrong in ({"start": "closer"}, {"teachers": ["cnn"]}):
+
+
+def test_who_takes_a_closer_look_at_drawings_learns_from_drawings(
+    asked_to_look_closer, real_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(corpus, "DOODLE_COPIES", 3)
+    monkeypatch.setattr(corpus, "OTHER_COPIES", 1)
+    ask, given = asked_to_look_closer
+    ask("closer-drawing", real=real_folder)
+    learn = [i for i in data.load_labelled(real_folder) if data.fold_of(i) != recipes.HELD_OUT]
+    times = [7 if item.accept else 3 for item in learn if item.kind == "drawing"]
+    assert times
+    assert len(given["real"]) == sum(times)  # as it is, and each twice as often as for others
+    assert given["real"].fine.shape[1:] == (2, 28, 28)
+    assert len(given["others"]) == 4
+    assert given["others"].accept.sum(1).tolist() == [1] * 4
+    assert given["card"]["data"] == provenance.ORIGINS + provenance.REAL_ORIGINS[1:]
+    kept = {file.name.rsplit("-", 1)[0] for file in (tmp_path / "downloads").iterdir()}
+    assert kept == {"drawings seen closely", "made-up drawings seen closely"}
+
+
+@pytest.mark.parametrize("kind", ["photo", "drawing"])
+def test_who_takes_a_closer_look_wants_labels_and_pictures_of_its_kind(
+    asked_to_look_closer, real_folder, kind
+):
+    ask, given = asked_to_look_closer
+    network = f"closer-{kind}"
+    for wrong in ({"start": "closer-photo"}, {"teachers": ["cnn"]}):
         with pytest.raises(DataError, match="by labels"):
-            make("closer", real=real_folder, **wrong, **options)
+            ask(network, real=real_folder, **wrong)
+    with pytest.raises(DataError, match="alone"):
+        ask(network, real=real_folder, whole=True)
     table = real_folder / "labels.csv"
     lines = table.read_text().splitlines()
-    for real in (None, real_folder):  # where there are drawings alone
-        with pytest.raises(DataError, match="learns from real photos"):
-            make("closer", real=real, **options)
-        table.write_text("\n".join(line for line in lines if ".jpg" not in line) + "\n")
-    table.write_text("\n".join(lines) + "\n")
-    with pytest.raises(DataError, match="alone"):
-        make("closer", real=real_folder, whole=True, **options)
+    other = ".jpg" if kind == "photo" else ".png"
+    for real in (None, real_folder):  # where there are none of this kind
+        with pytest.raises(DataError, match=f"learns from real {kind}s"):
+            ask(network, real=real)
+        table.write_text("\n".join(line for line in lines if other not in line) + "\n")
+    assert not given
 
 
-def test_photos_are_calibrated_with_the_closer_look_that_the_card_names(
-    options, real_folder, tmp_path
+@pytest.mark.parametrize(
+    ("network", "says", "wanted"),
+    [(networks.PhotoNetwork, 8, 10.0), (networks.DrawingNetwork, 7, 0.1)],
+)
+def test_pictures_are_calibrated_with_the_closer_look_that_the_card_names(
+    options, real_folder, tmp_path, network, says, wanted
 ):
-    """One that is sure of its own makes the temperature of photos rise, and of nothing else."""
+    """One that is wrong makes the temperature of its kind rise, one that is right makes it fall."""
     path = make("cnn", real=real_folder, **options)
     before = checkpoint.load(path, "cpu")[1]
-    look = networks.CloserNetwork().eval()
+    look = network().eval()
+    told = {"architecture": f"closer-{look.kind}"}
     with torch.no_grad():
         look.stages.head.weight.zero_()
-        look.stages.head.bias.copy_(60.0 * torch.eye(10)[7])  # which no photo here shows
+        look.stages.head.bias.copy_(60.0 * torch.eye(10)[says])
     sure = tmp_path / "sure.safetensors"
-    checkpoint.save(sure, look, {"architecture": "closer"})
-    finishing.calibrate(path, real=real_folder, closer=sure, progress=False)
+    checkpoint.save(sure, look, told)
+    finishing.calibrate(path, real=real_folder, closers=[sure], progress=False)
     card = checkpoint.load(path, "cpu")[1]
-    assert card["closer"] == "sure"
-    assert card["temperature"]["photo"] == 10.0 > before["temperature"]["photo"]
-    for kind in ("dataset", "drawing"):
-        assert card["temperature"][kind] == before["temperature"][kind]
+    assert card["closer"] == ["sure"]
+    assert set(card["temperature"]) == {"dataset", "photo", "drawing"}
+    for kind, found in card["temperature"].items():
+        if kind == look.kind:
+            assert found == wanted != before["temperature"][kind]
+        else:
+            assert found == before["temperature"][kind]
     # and whoever calibrates it again need not name it again
     finishing.calibrate(path, real=real_folder, progress=False)
     assert checkpoint.load(path, "cpu")[1] == card
     with pytest.raises(DataError, match="--real"):
-        finishing.calibrate(path, closer=sure, progress=False)
+        finishing.calibrate(path, closers=[sure], progress=False)
     with pytest.raises(CheckpointError, match="no closer look"):
-        finishing.calibrate(path, real=real_folder, closer=path, progress=False)
+        finishing.calibrate(path, real=real_folder, closers=[sure, path], progress=False)
     elsewhere = tmp_path / "elsewhere" / "sure.safetensors"
-    checkpoint.save(elsewhere, look, {"architecture": "closer"})
+    checkpoint.save(elsewhere, look, told)
     with pytest.raises(CheckpointError, match="beside"):
-        finishing.calibrate(path, real=real_folder, closer=elsewhere, progress=False)
+        finishing.calibrate(path, real=real_folder, closers=[elsewhere], progress=False)
     assert checkpoint.load(path, "cpu")[1] == card
-    # what is blended with it keeps it, for people's pictures
+    # what is blended or coupled with it keeps it, for people's pictures
     trained = make("cnn", real=real_folder, **options | {"out": tmp_path / "on.safetensors"})
-    for real, name in ((real_folder, "sure"), (None, None)):
-        out = tmp_path / "blend.safetensors"
-        finishing.blend(path, trained, 0.5, real=real, out=out, progress=False)
-        assert checkpoint.load(out, "cpu")[1].get("closer") == name
+    for real, names in ((real_folder, ["sure"]), (None, [])):
+        asked = {"real": real, "out": tmp_path / "both.safetensors", "progress": False}
+        for out in (
+            finishing.blend(path, trained, 0.5, **asked),
+            finishing.couple([path, trained], **asked),
+        ):
+            assert checkpoint.load(out, "cpu")[1]["closer"] == names

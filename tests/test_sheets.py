@@ -9,7 +9,7 @@ from fashion_model import checkpoint, data, photos, sheets
 from fashion_model.doodling import doodle
 from fashion_model.drawings import as_rgb
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import Finder
+from fashion_model.finder import Finder
 from fashion_model.synthesis import Wardrobe
 
 

@@ -75,7 +75,11 @@ def test_accuracy_counts_any_accepted_class():
 # Batch norm, put in and folded away.
 
 
-SHAPES = {"finder": (8, 3, 96, 96), "closer": (8, 2, 64, 64)}  # of what others do not read
+SHAPES = {
+    "finder": (8, 3, 96, 96),
+    "closer-photo": (8, 2, 64, 64),
+    "closer-drawing": (8, 2, 28, 28),
+}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
