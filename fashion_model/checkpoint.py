@@ -105,6 +105,8 @@ def load(
             f"{path} was trained for other classes than the ten of Fashion-MNIST, or in another "
             f"order: {card.get('classes')!r}. Train it again."
         )
+    if isinstance(card.get("closer"), str):
+        card["closer"] = [card["closer"]]  # while only one could take a closer look
     network = ARCHITECTURES[architecture]()
     wanted = {key: (t.dtype, t.shape) for key, t in network.state_dict().items()}
     found = {key: (t.dtype, t.shape) for key, t in tensors.items()}

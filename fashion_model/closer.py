@@ -1,10 +1,10 @@
 """Training what takes a closer look: networks.PhotoNetwork and DrawingNetwork.
 
 A network that learns photos together with Fashion-MNIST and drawings makes the same mistakes on
-strangers' pictures, however it is trained; one that learns garments from photos alone makes others,
-and together they make fewer. But these photos show no bag and no shop, and the drawings no dress:
-so it also sees made-up pictures, of which it learns to say nothing, for ten equal logits leave the
-other's answer as it is.
+strangers' pictures, however it is trained; one that learns garments from real pictures of one kind
+alone makes others, and together they make fewer. But the photos show no bag and no shop, and the
+drawings no dress: so it also sees made-up pictures, of which it learns to say nothing, for ten
+equal logits leave the other's answer as it is.
 """
 
 from dataclasses import replace

@@ -155,6 +155,7 @@ def saliency(
 
     looks: what Classifier.looks says; what speaks there, of the garment, its mask or what lines
     enclose, counts for the pixel that lies there.
+
     1 is the pixel that says most; all are 0 if none speaks for the class. What is measured is the
     gradient of the class's log odds times the pixel, over versions of the picture from which
     smooth random patches fade, from hardly to almost all: integrated gradients (Sundararajan et

@@ -48,6 +48,7 @@ def blend(
     card.pop("people", None)
     card |= _looks([told, card], real)
     path, more = place(card["architecture"], real is not None) if out is None else (Path(out), {})
+    checkpoint.load_closers(path, card, "cpu")  # before anything is written
     checkpoint.save(path, two, {**card, "accuracy": scores, "blend": about, **more})
     return calibrate(path, root=root, real=real, progress=progress)
 
@@ -84,6 +85,7 @@ def couple(
         card = with_those_of(card, told)
     card |= _looks([told for _, told in loaded], real)
     path, more = place("cnn", real is not None) if out is None else (Path(out), {})
+    checkpoint.load_closers(path, card, "cpu")  # before anything is scored
     watched = None if known else Pictures.of(*validation)
     card |= {
         "architecture": "coupled",
@@ -140,13 +142,14 @@ def calibrate(
         checkpoint.save(path, trained, card | {key: told.get(key, {}) for key in CONFIDENCES})
         return path
     _validated(network, card)
-    beside = checkpoint.resolve(network) if closers is None else path
     if closers is not None:
         card["closer"] = [checkpoint.resolve(closer).stem for closer in closers]
+        if len(set(card["closer"])) < len(closers):
+            raise CheckpointError("who takes a closer look does so once: name each --closer once.")
         for name, closer in zip(card["closer"], closers, strict=True):
             if checkpoint.beside(path, name).resolve() != checkpoint.resolve(closer).resolve():
                 raise CheckpointError(f"{closer} must lie beside {path}, where it is looked for.")
-    looks = [closer for closer, _ in checkpoint.load_closers(beside, card, "cpu")]
+    looks = [closer for closer, _ in checkpoint.load_closers(path, card, "cpu")]
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     held_pictures = {"dataset": Pictures.of(*validation)}
     if real is not None:
@@ -158,9 +161,9 @@ def calibrate(
 
 
 def _looks(cards: Sequence[dict[str, Any]], real: str | Path | None) -> dict[str, list[str]]:
-    """A card's "closer": who takes a closer look beside any network of cards, at real pictures."""
-    named = [name for card in cards for name in card.get("closer", ())]
-    return {"closer": [] if real is None else list(dict.fromkeys(named))}
+    """A card's "closer": who looks closer at real pictures, by the last of cards that says."""
+    named = [card["closer"] for card in cards if card.get("closer") and real is not None]
+    return {"closer": named[-1] if named else []}
 
 
 def _validated(name: str | Path, card: dict[str, Any]) -> None:

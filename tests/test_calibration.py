@@ -103,6 +103,18 @@ def test_what_is_in_doubt_goes_down_to_equal_confidences_in_a_straight_line():
     assert lifted[1] > 0.55
 
 
+def test_equal_logits_stay_equal_and_no_confidence_falls_below_them():
+    """Also where a line makes less than equal confidences of what is in doubt: 0.02 of 0.3."""
+    for lift in (2.0, -4.0):
+        card = {"platt": {"photo": (0.3, lift)}, "doubt_below": {"photo": 0.3}}
+        logits = torch.cat([torch.zeros(1, 10, dtype=torch.float64), claiming(0.12, 0.2)])
+        divisors = temperatures(card, ["photo"] * 3, logits)
+        found = F.softmax(logits / divisors[:, None], 1)
+        assert found[0].tolist() == pytest.approx([0.1] * 10)
+        assert (found.amax(1) >= 0.1).all()
+        assert found.isfinite().all()
+
+
 def test_unsure_below_is_on_the_scale_of_the_divided_logits():
     logits = torch.tensor([[2 * math.log(9)] + [0.0] * 9])  # halved: 9 to 1 against each other
     accept = F.one_hot(torch.tensor([0]), 10).bool()

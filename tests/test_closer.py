@@ -14,7 +14,7 @@ from fashion_model.networks import DrawingNetwork, PhotoNetwork
 from fashion_model.photos import FINE, WHOLE, cut_out
 from fashion_model.predictor import Classifier
 from fashion_model.run import Recipe
-from fashion_model.training import Pictures
+from fashion_model.training import Pictures, calibrated
 
 QUIET = {"device": "cpu", "progress": False}
 
@@ -314,6 +314,27 @@ def test_the_committed_ones_look_and_a_foreign_one_is_refused(tmp_path, real_fol
     checkpoint.save(path, network, card | {"closer": ["gone"]})
     with pytest.raises(CheckpointError, match="gone"):
         fashion_model.load(path, device="cpu")
+
+
+def test_a_card_of_when_one_alone_could_look_closer_still_names_it(tmp_path):
+    network, card = checkpoint.load("cnn-people", "cpu")
+    checkpoint.save(tmp_path / "old.safetensors", network, card | {"closer": "closer-photo"})
+    ((closer, _),) = fashion_model.load(tmp_path / "old.safetensors", device="cpu").closers
+    assert closer.kind == "photo"
+
+
+def test_each_kind_is_calibrated_with_those_that_look_at_it():
+    """The one for photos is right and sure, the one for drawings wrong, beside a network that
+    says nothing."""
+    accept = torch.eye(10).bool()[[3] * 20]
+    kinds = {
+        kind: Pictures(torch.zeros(20, 28, 28).byte(), accept, torch.zeros(20, 2, 8, 8).byte())
+        for kind in ("photo", "drawing")
+    }
+    said = 5 * torch.eye(10)[3]
+    looks = [Says(2, said, "photo"), Says(2, -said, "drawing")]
+    found = calibrated(Says(1, torch.zeros(10)), kinds, looks)["temperature"]
+    assert found == {"photo": 0.1, "drawing": 10}
 
 
 def test_the_closer_look_of_people_is_the_one_beside_their_network(tmp_path):

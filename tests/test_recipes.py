@@ -598,6 +598,17 @@ def test_pictures_are_calibrated_with_the_closer_look_that_the_card_names(
         finishing.calibrate(path, closers=[sure], progress=False)
     with pytest.raises(CheckpointError, match="no closer look"):
         finishing.calibrate(path, real=real_folder, closers=[sure, path], progress=False)
+    with pytest.raises(CheckpointError, match="once"):
+        finishing.calibrate(path, real=real_folder, closers=[sure, sure], progress=False)
+    away = tmp_path / "away" / "cnn.safetensors"  # where nobody looks closer
+    for write in (
+        lambda: finishing.calibrate(path, real=real_folder, out=away, progress=False),
+        lambda: finishing.couple([path, path], real=real_folder, out=away, progress=False),
+        lambda: finishing.blend(path, path, 0.5, real=real_folder, out=away, progress=False),
+    ):
+        with pytest.raises(CheckpointError, match="sure"):
+            write()
+        assert not away.exists()
     elsewhere = tmp_path / "elsewhere" / "sure.safetensors"
     checkpoint.save(elsewhere, look, told)
     with pytest.raises(CheckpointError, match="beside"):
