@@ -76,9 +76,7 @@ def train_lines(
     """
     out = Path(out) if out is not None else checkpoint.resolve("lines")
     run = Run("lines", recipe, seed, device, f"{len(images)} and {len(labelled)} pictures")
-    state = out.with_suffix(".training")
-    if state.exists():
-        run.resume(state)
+    state = run.taken_up(out)
     rng = np.random.default_rng(seed)
     drawings = _drawings(labelled)
     drawings += [

@@ -10,17 +10,17 @@ equal logits leave the other's answer as it is.
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from fashion_model import checkpoint
 from fashion_model.augmentation import affine
+from fashion_model.networks import ARCHITECTURES, Closer
 from fashion_model.run import Recipe, Run
-from fashion_model.training import Pictures, accuracy, as_input, logits_of, loss_of
+from fashion_model.training import Pictures, accuracy, as_input, by_labels, logits_of
 
 _PHOTO = Recipe(
     epochs=14,
@@ -64,9 +64,7 @@ def train_closer(
     out = Path(out) if out is not None else checkpoint.resolve(network)
     run = Run(network, recipe, seed, device, f"{len(real)} and {len(others)} pictures")
     vary = {"photo": varied, "drawing": bent}[kind_of(network)]
-    state = out.with_suffix(".training")
-    if state.exists():
-        run.resume(state)
+    state = run.taken_up(out)
     x, accept, z = (t.to(run.device) for t in (_fine(real), real.accept, _fine(others)))
     lent = round(recipe.batch * recipe.extra / (1 + recipe.extra))
     nothing = accept.new_zeros(lent, accept.shape[1])
@@ -82,8 +80,9 @@ def train_closer(
             index = order[step * own : (step + 1) * own]
             some = torch.randint(len(z), (lent,), generator=run.generator, device=run.device)
             seen = vary(as_input(torch.cat([x[index], z[some]])), run.generator)
+            seen = seen.contiguous(memory_format=torch.channels_last)
             right = torch.cat([accept[index], nothing])
-            total += run.step(_Loss(seen, right, recipe.smoothing), last)
+            total += run.step(by_labels(seen, right, recipe.smoothing), last)
             bar.update()
         run.epoch += 1
         bar.set_postfix(epoch=f"{run.epoch}/{recipe.epochs}", loss=f"{total / steps:.4f}")
@@ -101,7 +100,7 @@ def train_closer(
 
 def kind_of(network: str) -> str:
     """The kind of the pictures that one of RECIPES looks at."""
-    return network.removeprefix("closer-")
+    return cast(type[Closer], ARCHITECTURES[network]).kind
 
 
 def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -123,14 +122,3 @@ def _fine(pictures: Pictures) -> torch.Tensor:
     if pictures.fine is None:
         raise ValueError("who takes a closer look learns from pictures with fine: see close_ups.")
     return pictures.fine
-
-
-class _Loss:
-    """training.loss_of the logits of x (N, 2, H, W)."""
-
-    def __init__(self, x: torch.Tensor, accept: torch.Tensor, smoothing: float) -> None:
-        self.x, self.accept, self.smoothing = x, accept, smoothing
-
-    def __call__(self, network: nn.Module) -> torch.Tensor:
-        x = self.x.contiguous(memory_format=torch.channels_last)
-        return loss_of(network(x), self.accept, self.smoothing)

@@ -100,9 +100,7 @@ def train_finder(
     if teacher is not None:
         said += f", taught by {checkpoint.digest(teacher)[:12]}"
     run = Run("finder", recipe, seed, device, said)
-    state = out.with_suffix(".training")
-    if state.exists():
-        run.resume(state)
+    state = run.taken_up(out)
     pictures, masks, drawings = _material(labelled, images, labels, teacher, seed, progress)
     steps = EPOCH // recipe.batch
     bar = tqdm(total=recipe.epochs * steps, initial=run.steps, unit="step", disable=not progress)

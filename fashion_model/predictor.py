@@ -133,10 +133,11 @@ class Classifier:
     def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
         """Calibrated confidences float32 (N, 10) on the CPU, in the order of CLASSES."""
         whose = [self.of(each.kind) for each in prepared]
-        if len(set(map(id, whose))) == 1:  # as where there is one picture
-            return whose[0]._softmax(prepared)
+        readers = list(dict.fromkeys(whose))
+        if len(readers) == 1:  # as where there is one picture
+            return readers[0]._softmax(prepared)
         found = torch.empty(len(prepared), len(CLASSES))
-        for who in {id(who): who for who in whose}.values():
+        for who in readers:
             own = [i for i, each in enumerate(whose) if each is who]
             found[own] = who._softmax([prepared[i] for i in own])
         return found

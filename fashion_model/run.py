@@ -173,6 +173,13 @@ class Run:
         torch.save(state, part)
         os.replace(part, path)
 
+    def taken_up(self, out: Path) -> Path:
+        """Where the state of the training that writes out lies; goes on from it if there is one."""
+        state = out.with_suffix(".training")
+        if state.exists():
+            self.resume(state)
+        return state
+
     def resume(self, path: Path) -> None:
         """Go on where the run that saved path stopped; it must have had the same recipe."""
         try:

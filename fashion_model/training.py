@@ -136,10 +136,8 @@ def train(
     if teacher is not None:
         said += f", taught by {checkpoint.digest(teacher)[:12]}"
     run = Run(network, recipe, seed, device, said)
-    state = out.with_suffix(".training")
-    if state.exists():
-        run.resume(state)
-    elif start is not None:
+    state = run.taken_up(out)
+    if start is not None and not state.exists():
         some = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))[:2048]
         run.begin_with(first, as_input(every.pixels[some].to(run.device)))
     drawn = min(others, round(recipe.extra * len(clean)))
@@ -171,7 +169,7 @@ def train(
             own, lent = index[~by_teacher], index[by_teacher]
             x = augmented(as_input(pixels[own]), recipe, run.generator)
             if views is None:
-                loss = _loss(x, accept[own], recipe.smoothing)
+                loss = by_labels(x, accept[own], recipe.smoothing)
             else:
                 seen, logits = views.drawn(lent - first_taught, run.generator, recipe.jitter)
                 loss = _both(x, accept[own], recipe.smoothing, seen, logits)
@@ -239,9 +237,10 @@ def calibrated(
     return made
 
 
-def _loss(
+def by_labels(
     x: torch.Tensor, accept: torch.Tensor, smoothing: float
 ) -> Callable[[nn.Module], torch.Tensor]:
+    """What Run.step asks for: loss_of what a network says of x, pictures that it reads."""
     return lambda network: loss_of(network(x), accept, smoothing)
 
 

@@ -292,8 +292,8 @@ def test_an_epoch_takes_a_share_of_the_clean_pictures_drawn_anew(tmp_path, monke
         seen.extend((x[:, 0, 14, 14] * 255).round().int().tolist())
         return real(x, accept, smoothing)
 
-    real = training._loss
-    monkeypatch.setattr(training, "_loss", loss_of)
+    real = training.by_labels
+    monkeypatch.setattr(training, "by_labels", loss_of)
     recipe = Recipe(epochs=2, batch=8, clean=0.25, extra=0.5, affine_chance=0.0)
     clean, extra = all_of_one_tone(0, 40), all_of_one_tone(100, 60)
     train("mlp", clean, bars(8), extra=extra, recipe=recipe, out=tmp_path / "x", progress=False)
