@@ -9,7 +9,7 @@ import torch
 
 from fashion_model import checkpoint, data
 from fashion_model.errors import CheckpointError, DataError
-from fashion_model.material import held_out
+from fashion_model.material import Material
 from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, coupled
 from fashion_model.provenance import ORIGINS, WHOLE, account, has_seen_all, with_those_of
 from fashion_model.recipes import HELD_OUT, place
@@ -155,7 +155,8 @@ def calibrate(
     if real is not None:
         held = [item for item in data.load_labelled(real) if data.fold_of(item) == HELD_OUT]
         finder, _ = checkpoint.load("finder", "cpu")
-        held_pictures |= held_out(held, images, labels, finder, progress)
+        made_from = Material([], held, images, labels, finder, progress=progress)
+        held_pictures |= made_from.held_out()
     checkpoint.save(path, trained, {**card, **calibrated(trained, held_pictures, looks)})
     return path
 

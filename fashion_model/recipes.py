@@ -5,13 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fashion_model import bitmaps, checkpoint, closer, corpus, data, finding, material, sheets
-from fashion_model.distillation import Ensemble
-from fashion_model.errors import CheckpointError, DataError
+from fashion_model import bitmaps, checkpoint, closer, data, finding
+from fashion_model.errors import DataError
+from fashion_model.making import Making
 from fashion_model.networks import NETWORKS
-from fashion_model.provenance import ORIGINS, REAL_ORIGINS, WHOLE, with_those_of
+from fashion_model.provenance import ORIGINS, REAL_ORIGINS, WHOLE
 from fashion_model.run import Recipe
-from fashion_model.training import Pictures, train
 
 CNN = Recipe(
     epochs=34,
@@ -99,15 +98,13 @@ def make(
         raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
     if views is not None and (not recipe.teachers or network in closer.RECIPES):
         raise DataError("--views is for a network with teachers: name them with --teacher.")
-    recipe = replace(recipe, clean_by_labels=clean_by_labels)
     if whole and (network not in NETWORKS or real is not None):
         raise DataError("--whole is for a network that learns Fashion-MNIST's images alone.")
+    recipe = replace(recipe, clean_by_labels=clean_by_labels)
     (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
     if whole:
         images, labels = data.load_fashion_mnist(True, root)
     labelled = [] if real is None else data.load_labelled(real)
-    learn = [item for item in labelled if data.fold_of(item) != HELD_OUT]
-    held = [item for item in labelled if data.fold_of(item) == HELD_OUT]
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
     if network in closer.RECIPES:
         origins = [*ORIGINS, REAL_ORIGINS[closer.kind_of(network) == "drawing"]]
@@ -115,93 +112,37 @@ def make(
         "data": [WHOLE] if whole else origins,
         "held_out": {"fashion-mnist": 0 if whole else data.VALIDATION},
     }
+    if real is not None:
+        card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
     if out is None and network in NETWORKS:
         out, more = place(network, real is not None)
         card |= more
-    if real is not None:
-        card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
-    common = {"recipe": recipe, "seed": seed, "out": out, "device": device, "progress": progress}
+    making = Making(
+        network=network,
+        recipe=recipe,
+        learn=[item for item in labelled if data.fold_of(item) != HELD_OUT],
+        held=[item for item in labelled if data.fold_of(item) == HELD_OUT],
+        people=real is not None,
+        images=images,
+        labels=labels,
+        validation=validation,
+        start=start,
+        teachers=teachers,
+        card=card,
+        how={"seed": seed, "out": out, "device": device, "progress": progress},
+    )
     if network == "finder":
-        if not labelled:
-            raise DataError("the finder learns from real photos: name their folder with --real.")
         if start is not None and (teachers or epochs is not None):
             raise DataError(
                 "from --start the finder only learns what a drawing is: leave --teacher and "
                 "--epochs away."
             )
-        if len(teachers) > 1:
-            raise DataError("the finder learns from one other finder: name one with --teacher.")
-        if teachers:
-            first, told = checkpoint.load(teachers[0], "cpu")
-            if told["architecture"] != "finder":
-                raise CheckpointError(f"{teachers[0]} is no finder, but a {told['architecture']}.")
-            common["recipe"] = replace(recipe, teachers=(checkpoint.resolve(teachers[0]).stem,))
-            common["teacher"] = first
-            card["teachers"] = [{"architecture": "finder", "digest": checkpoint.digest(first)}]
-        state = None
-        if start is None:
-            start = out = finding.train_finder(learn, images, labels, card=card, **common)  # type: ignore[arg-type]
-            state = start.with_suffix(".training")
-        made = sheets.teach(
-            start, learn, held, (images, labels), validation, seed=seed, out=out, progress=progress
-        )
-        if state is not None:
-            state.unlink(missing_ok=True)
-        return made
+        return making.finder()
     if network == "lines":
-        if start is not None or teachers:
-            raise DataError("what tells lines only trains from the beginning, by labels.")
-        if not any(item.kind == "drawing" for item in learn):
-            raise DataError("lines are learnt from real drawings: name their folder with --real.")
-        return bitmaps.train_lines(learn, images, held, validation[0], card=card, **common)  # type: ignore[arg-type]
+        return making.lines()
     if network in closer.RECIPES:
-        kind = closer.kind_of(network)
-        if start is not None or teachers:
-            raise DataError(
-                "who takes a closer look only trains from the beginning, by labels: leave --start "
-                "and --teacher away."
-            )
-        if not any(item.kind == kind for item in learn):
-            raise DataError(
-                f"who takes a closer look learns from real {kind}s: name their folder with --real."
-            )
-        finder, _ = checkpoint.load("finder", "cpu")
-        own, others = material.close_ups(kind, learn, images, labels, finder, seed, progress)
-        as_they_are = corpus.as_they_are(held, kind, finder, fine=True)
-        return closer.train_closer(network, own, others, as_they_are, card=card, **common)  # type: ignore[arg-type]
-    if start is not None:
-        card = with_those_of(card, checkpoint.load(start, "cpu")[1])
-    extra, teacher = None, None
-    held_pictures = {} if whole else {"dataset": Pictures.of(*validation)}
-    if recipe.teachers:  # none of which may have seen what is held out
-        loaded = [checkpoint.load(name, "cpu") for name in recipe.teachers]
-        teacher = Ensemble([each for each, _ in loaded])
-        for _, told in loaded:
-            card = with_those_of(card, told)
-        card["teachers"] = [
-            {key: told.get(key) for key in ("architecture", "accuracy")}
-            | {"digest": checkpoint.digest(each)}
-            for each, told in loaded
-        ]
-        names = tuple(checkpoint.resolve(name).stem for name in recipe.teachers)
-        common["recipe"] = replace(recipe, teachers=names)  # no card tells of a machine's folders
-    if real is not None:
-        finder, _ = checkpoint.load("finder", "cpu")
-        # before the hours of training, which a damaged picture would end
-        held_pictures |= material.held_out(held, images, labels, finder, progress)
-        extra = material.of_people(learn, images, labels, finder, seed, progress)
-    return train(
-        network,
-        Pictures.of(images, labels),
-        None if whole else Pictures.of(*validation),
-        extra=extra,
-        test=Pictures.of(*data.load_fashion_mnist(False, root)),
-        held_out=held_pictures,
-        start=start,
-        teacher=teacher,
-        card=card,
-        **common,  # type: ignore[arg-type]
-    )
+        return making.closer()
+    return making.classifier(root, whole)
 
 
 def place(network: str, people: bool) -> tuple[Path, dict[str, Any]]:

@@ -14,6 +14,7 @@ from fashion_model import (
     data,
     finding,
     finishing,
+    making,
     material,
     networks,
     predictor,
@@ -100,7 +101,7 @@ def test_only_those_who_are_not_held_out_are_learnt_from(options, real_folder, m
         return out
 
     monkeypatch.setattr(material, "extra_pictures", extra_pictures)
-    monkeypatch.setattr(recipes, "train", remember)
+    monkeypatch.setattr(making, "train", remember)
     make("mlp", real=real_folder, **options)
     ann = frozenset({"Pants-ann.jpg", "Polo-ann.jpg", "shoe-ann.png", "cat-ann.png"})
     leo = frozenset({"Dress-leo.jpg", "shoe-leo.png", "cat-leo.png"})
@@ -171,7 +172,7 @@ def test_teachers_of_any_architecture_teach_together(options, tmp_path):
 def test_a_cnn_for_people_is_taught_mostly_by_pictures_of_theirs(options, real_folder, monkeypatch):
     """With teachers and real pictures, and unless Fashion-MNIST's images are learnt by labels."""
     given = []
-    monkeypatch.setattr(recipes, "train", lambda *_, recipe, **__: given.append(recipe))
+    monkeypatch.setattr(making, "train", lambda *_, recipe, **__: given.append(recipe))
     options |= {"epochs": None, "teachers": ["cnn-people"]}
     make("cnn", real=real_folder, **options)
     make("cnn", real=real_folder, **options | {"epochs": 5})
@@ -218,7 +219,7 @@ def test_other_pictures_or_another_seed_are_made_anew(real_folder):
 
 def test_a_damaged_picture_is_told_before_the_training(options, real_folder, monkeypatch):
     (real_folder / "Dress-leo.jpg").write_bytes(b"no picture")
-    monkeypatch.setattr(recipes, "train", None)
+    monkeypatch.setattr(making, "train", None)
     with pytest.raises(InputError, match="no picture"):
         make("mlp", real=real_folder, **options)
 
@@ -356,7 +357,7 @@ def test_pictures_as_they_are_have_half_of_the_weight_when_confidences_are_set_r
     held = [item for item in data.load_labelled(real_folder) if data.fold_of(item) == 3]
     finder, _ = checkpoint.load("finder", "cpu")
     images, labels = data.load_fashion_mnist(True)
-    found = material.held_out(held, images, labels, finder, progress=False)
+    found = material.Material([], held, images, labels, finder, progress=False).held_out()
     for kind in ("photo", "drawing"):
         plain = corpus.as_they_are(held, kind, finder)
         own = [item for item in held if item.kind == kind]
@@ -505,7 +506,7 @@ def asked_to_look_closer(options, monkeypatch):
         given.update(more, network=network, real=real, others=others, held_out=held_out)
         return options["out"]
 
-    monkeypatch.setattr(recipes.closer, "train_closer", train_closer)
+    monkeypatch.setattr(making.closer, "train_closer", train_closer)
     return lambda network, **more: make(network, **options | more), given
 
 
