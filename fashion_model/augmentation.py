@@ -15,11 +15,12 @@ def affine(
     scale: float = 0.1,
     shift: float = 2.0,
     shear: float = 0.1,
+    beyond: str = "zeros",
 ) -> torch.Tensor:
     """Turn, scale, shear and shift each picture of x (N, C, H, W) on its own, and flip half.
 
     degrees, scale (a share), shift (pixels) and shear (a slope) are the half-widths of uniform
-    distributions.
+    distributions. beyond: what lies beyond a picture, "zeros", or "border" for more of its edge.
     """
     n, _, height, width = x.shape
 
@@ -40,7 +41,7 @@ def affine(
         1,
     )
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode=beyond, align_corners=False)
 
 
 def shift_and_flip(x: torch.Tensor, generator: torch.Generator, shift: int = 2) -> torch.Tensor:

@@ -1,5 +1,5 @@
-"""The pictures that networks.PhotoNetwork and DrawingNetwork learn from, with fine: real ones, and
-others of which they learn to say nothing."""
+"""The pictures that those who take a closer look learn from, with fine: real ones, and others of
+which they learn to say nothing."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice

@@ -1,4 +1,4 @@
-"""Training what takes a closer look: networks.PhotoNetwork and DrawingNetwork.
+"""Training what takes a closer look: networks.PhotoNetwork, ColourNetwork and DrawingNetwork.
 
 A network that learns photos together with Fashion-MNIST and drawings makes the same mistakes on
 strangers' pictures, however it is trained; one that learns garments from real pictures of one kind
@@ -35,9 +35,12 @@ _PHOTO = Recipe(
 )
 RECIPES = {
     "closer-photo": _PHOTO,
+    "closer-colour": replace(_PHOTO, epochs=10),
     "closer-drawing": replace(_PHOTO, epochs=4, batch=128, weight_decay=0.3, extra=0.15),
 }
 SOFT = 0.25  # share of the pictures that are shown as small photos of them would be
+GREY = 0.25  # share of those in colour that are shown without
+BARE = 0.5  # share of those in colour whose ground is hidden
 
 
 def train_closer(
@@ -63,9 +66,11 @@ def train_closer(
     recipe = RECIPES[network] if recipe is None else recipe
     out = Path(out) if out is not None else checkpoint.resolve(network)
     run = Run(network, recipe, seed, device, f"{len(real)} and {len(others)} pictures")
-    vary = {"photo": varied, "drawing": bent}[kind_of(network)]
+    look = cast(type[Closer], ARCHITECTURES[network])
+    vary = VARY[network]
     state = run.taken_up(out)
-    x, accept, z = (t.to(run.device) for t in (_fine(real), real.accept, _fine(others)))
+    x, z = (look.of(_fine(pictures)).to(run.device) for pictures in (real, others))
+    accept = real.accept.to(run.device)
     lent = round(recipe.batch * recipe.extra / (1 + recipe.extra))
     nothing = accept.new_zeros(lent, accept.shape[1])
     own = min(recipe.batch - lent, len(x))
@@ -91,7 +96,7 @@ def train_closer(
     made, known = run.network(), held_out.accept.any(1)
     told: dict[str, Any] = {"pictures": {"clean": 0, "extra": len(x) + len(z)}}
     if known.any():
-        share = accuracy(logits_of(made, _fine(held_out)[known]), held_out.accept[known])
+        share = accuracy(logits_of(made, look.of(_fine(held_out)[known])), held_out.accept[known])
         told |= {"accuracy": {"held_out": share}}
     checkpoint.save(out, made, {**run.card(), **told, **(card or {})})
     state.unlink(missing_ok=True)
@@ -105,16 +110,44 @@ def kind_of(network: str) -> str:
 
 def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """x (N, 2, H, W), garments and masks, as augmentation.affine changes them, some made soft."""
-    x = affine(x, generator, degrees=15, scale=0.2, shift=4)
-    soft = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < SOFT
-    size = x.shape[-2:]
-    small = F.interpolate(F.avg_pool2d(x, 2), [*size], mode="bilinear")
-    return torch.where(soft, small, x)
+    return _softened(affine(x, generator, degrees=15, scale=0.2, shift=4), generator)
+
+
+def tinted(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """x (N, 4, H, W), masks and photos in colour, changed as varied does, and in another light.
+
+    The colours shift, GREY of them to grey, and from BARE of them the ground is gone.
+    """
+    x = affine(x, generator, degrees=15, scale=0.2, shift=4, beyond="border")
+    x = _softened(x, generator)
+
+    def uniform(channels: int = 1) -> torch.Tensor:
+        shape = (len(x), channels, 1, 1)
+        return torch.rand(shape, generator=generator, device=x.device)
+
+    mask, colours = x[:, :1], x[:, 1:]
+    colours = colours * (0.7 + 0.6 * uniform()) + 0.3 * (uniform() - 0.5)
+    colours = colours * (1 + 0.3 * (uniform(3) - 0.5))
+    grey = colours.mean(1, keepdim=True).expand_as(colours)
+    colours = torch.where(uniform() < GREY, grey, colours).clamp(0, 1)
+    colours = torch.where(uniform() < BARE, 0.5 + (colours - 0.5) * mask, colours)
+    return torch.cat([mask, colours], 1)
 
 
 def bent(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """x (N, 2, H, W), lines and what they enclose, as augmentation.affine changes them."""
     return affine(x, generator, degrees=15, scale=0.15, shift=2, shear=0.15)
+
+
+def _softened(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """x (N, C, H, W), SOFT of them as small pictures that were made larger."""
+    soft = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < SOFT
+    small = F.interpolate(F.avg_pool2d(x, 2), [*x.shape[-2:]], mode="bilinear")
+    return torch.where(soft, small, x)
+
+
+# How pictures are changed each time that they are learnt
+VARY = {"closer-photo": varied, "closer-colour": tinted, "closer-drawing": bent}
 
 
 def _fine(pictures: Pictures) -> torch.Tensor:

@@ -153,8 +153,8 @@ def saliency(
 ) -> np.ndarray:
     """How much each pixel of (1, 1, 28, 28) speaks for class label: float32 (28, 28) in [0, 1].
 
-    looks: what Classifier.looks says; what speaks there, of the garment, its mask or what lines
-    enclose, counts for the pixel that lies there.
+    looks: what Classifier.looks says; what speaks there, of the garment, its mask, the photo's
+    colours or what lines enclose, counts for the pixel that lies there, and around them for none.
 
     1 is the pixel that says most; all are 0 if none speaks for the class. What is measured is the
     gradient of the class's log odds times the pixel, over versions of the picture from which
@@ -171,22 +171,25 @@ def saliency(
         shares = (torch.arange(VERSIONS) + 0.5).view(-1, 1, 1, 1) / VERSIONS
         smooth = F.interpolate(patches, (28, 28), mode="bilinear")
         faded = (smooth + shares - 0.5).clamp(0, 1).to(x.device)
-        seen = [(network, x, (x * faded).requires_grad_())]
+        seen = [(network, 0, x, (x * faded).requires_grad_())]
         for closer, fine in looks:
             fine = fine.to(x.device, torch.float32).clone()
-            rim = fine.shape[-1] % 28 // 2  # where nothing lies
-            finer = F.interpolate(faded, [fine.shape[-1] - 2 * rim] * 2, mode="bilinear")
-            finer = F.pad(finer, (rim,) * 4)
-            seen.append((closer, fine, (fine * finer).requires_grad_()))
-        logits = torch.stack([each(versions) for each, _, versions in seen]).sum(0)
+            side = fine.shape[-1] - 2 * closer.rim
+            finer = F.interpolate(faded, [side] * 2, mode="bilinear")
+            finer = F.pad(finer, (closer.rim,) * 4, mode="replicate")
+            nothing = fine.new_tensor(closer.nothing).view(1, -1, 1, 1)
+            there = fine - nothing
+            versions = (nothing + there * finer).requires_grad_()
+            seen.append((closer, closer.rim, there, versions))
+        logits = torch.stack([each(versions) for each, _, _, versions in seen]).sum(0)
         others = logits[:, [i for i in range(len(CLASSES)) if i != label]]
         odds = (logits[:, label] - others.logsumexp(1)).sum()
-        gradients = torch.autograd.grad(odds, [versions for _, _, versions in seen])
+        gradients = torch.autograd.grad(odds, [versions for _, _, _, versions in seen])
     marks = torch.zeros(1, 1, 28, 28)
-    for gradient, (_, of, _) in zip(gradients, seen, strict=True):
+    for gradient, (_, rim, of, _) in zip(gradients, seen, strict=True):
         each = (gradient.mean(0, keepdim=True) * of).detach().float().cpu().sum(1, keepdim=True)
-        rim, times = each.shape[-1] % 28 // 2, each.shape[-1] // 28
-        marks += F.avg_pool2d(F.pad(each, (-rim,) * 4), times) * times**2
+        each = F.pad(each, (-rim,) * 4)
+        marks += F.interpolate(each, (28, 28), mode="area") * (each.shape[-1] / 28) ** 2
     marks = marks.clamp(min=0)
     reach = torch.arange(-2.0, 3.0)
     bell = torch.exp(-(reach**2) / (2 * BLUR**2))

@@ -32,9 +32,10 @@ class Prepared:
     Fashion-MNIST image, taken as it is). box: the square that became pixels, as (left, top,
     right, bottom) in shares of the picture's width and height; it may reach past the picture.
     mask: float32 (96, 96) over the whole picture, 1 on the garment; None unless a photo.
-    fine: what a closer look reads, float32, or None. Of a photo (1, 2, 64, 64): the garment in
-    twice the detail, within a rim of 4, and where it is. Of a drawing (1, 2, 28, 28): pixels, and
-    those with what they enclose.
+    fine: what closer looks read, float32, or None. Of a photo (1, 6, 64, 64): the garment in
+    twice the detail, within a rim of 4, and where it is; then mask and the photo's red, green and
+    blue there, with 6 pixels around it. Of a drawing (1, 2, 28, 28): pixels, and those with what
+    they enclose.
     """
 
     pixels: torch.Tensor

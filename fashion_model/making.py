@@ -49,7 +49,8 @@ class Making:
         state = None
         if start is None:
             card, recipe, teacher = self.card, self.recipe, None
-            for name in self.teachers:
+            if self.teachers:
+                (name,) = self.teachers
                 teacher, told = checkpoint.load(name, "cpu")
                 if told["architecture"] != "finder":
                     raise CheckpointError(f"{name} is no finder, but a {told['architecture']}.")

@@ -87,8 +87,17 @@ class Closer(nn.Module):
     together: it learnt its garments from real pictures of its kind alone, and sees more of them.
     """
 
+    name: str  # of this look
     kind: str  # of the pictures whose images.Prepared.fine it reads
+    channels: slice  # of that
+    rim: int  # pixels on each side of that, beyond what the 28x28 picture shows
+    nothing: tuple[float, ...] = (0.0, 0.0)  # what these channels are where nothing is to be seen
     stages: nn.Sequential
+
+    @classmethod
+    def of(cls, fine: torch.Tensor) -> torch.Tensor:
+        """What it reads of fine (N, C, H, W)."""
+        return fine[:, cls.channels]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.stages(x)
@@ -103,14 +112,17 @@ class PhotoNetwork(Closer):
     left and right.
     """
 
-    kind = "photo"
+    name = kind = "photo"
+    channels = slice(0, 2)
+    rim = 4
 
     def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
         super().__init__()
         first, second, third, fourth = widths
+        seen = self.channels.stop - self.channels.start
         self.stages = nn.Sequential(
             OrderedDict(
-                lines=halved(2, first),  # (N, 32, 32, 32)
+                lines=halved(seen, first),  # (N, 32, 32, 32)
                 local=halved(first, second),  # (N, 64, 16, 16)
                 shapes=Residual(second),  # (N, 64, 16, 16)
                 shrink=halved(second, third),  # (N, 128, 8, 8)
@@ -129,13 +141,28 @@ class PhotoNetwork(Closer):
         return super().forward(torch.cat([x, x.flip(3)])).view(2, len(x), -1).mean(0)
 
 
+class ColourNetwork(PhotoNetwork):
+    """The same at a photo's colours: (N, 4, 64, 64) in [0, 1] -> logits (N, 10).
+
+    Where the garment is, and the photo there in red, green and blue, ground and all: where the
+    garment was cut out badly, it sees what is missing.
+    """
+
+    name = "colour"
+    channels = slice(2, 6)
+    rim = 6
+    nothing = (0.0, 0.5, 0.5, 0.5)
+
+
 class DrawingNetwork(Closer):
     """A closer look at a drawing: (N, 2, 28, 28) in [0, 1] -> logits (N, 10).
 
     Its lines, and what they enclose: a bag is full, an arch is not.
     """
 
-    kind = "drawing"
+    name = kind = "drawing"
+    channels = slice(0, 2)
+    rim = 0
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -206,6 +233,7 @@ CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
 }
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
     **CLASSIFIERS,
+    "closer-colour": ColourNetwork,
     "closer-drawing": DrawingNetwork,
     "closer-photo": PhotoNetwork,
     "finder": Finder,

@@ -36,6 +36,32 @@ class PackedConvolution(nn.Module):
         return made
 
 
+class Ready:
+    """network as it answers, and what its weights were then. example: see packed."""
+
+    def __init__(self, network: nn.Module, example: torch.Tensor) -> None:
+        self.network = network
+        # walking through the modules for each picture would take as long as a convolution
+        self.parts = [vars(module)["_modules"] for module in network.modules()]
+        self.weights = [vars(module)["_parameters"] for module in network.modules()]
+        # alive, so that no other gets the address that tells one of them
+        self.kept = [*network.modules(), *network.parameters()]
+        self.state = self._state()
+        self.answers = packed(network, torch.zeros_like(example[:1]))
+
+    def is_of(self, network: nn.Module) -> bool:
+        """Whether it still says what network does: of that one, with the same weights."""
+        return network is self.network and self.state == self._state()
+
+    def _state(self) -> list[object]:
+        state: list[object] = [id(part) for parts in self.parts for part in parts.values()]
+        for weights in self.weights:
+            for p in weights.values():
+                if p is not None:
+                    state.append((id(p), p.is_inference() or p._version))
+        return state
+
+
 @torch.inference_mode()
 def packed(network: nn.Module, example: torch.Tensor) -> nn.Module:
     """A copy of network that computes the same, faster, of pictures of example's height and width.

@@ -21,7 +21,9 @@ TRUST = 2.0
 TONES = 12  # of red, green and blue each, that are told apart
 FEW = 2e-4  # share of the pixels that says little of a colour
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
-FINE, RIM = 64, 4  # pixels a side as networks.PhotoNetwork looks at it, of them empty on each
+FINE = 64  # pixels a side, as closer looks see a photo
+RIM = 4  # of them empty on each side, for networks.PhotoNetwork
+AROUND = 6  # of them around the garment on each side, for networks.ColourNetwork
 
 Find = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # see finder.Finder
 Box = tuple[float, float, float, float]
@@ -34,14 +36,14 @@ def read_photo(
     point: tuple[float, float] | None = None,
     seen: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, Box, torch.Tensor]:
-    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28), fine (1, 2, FINE, FINE), the box that
-    both show, and the mask.
+    """rgb (1, 3, H, W) in [0, 1] -> pixels (1, 1, 28, 28), fine (1, 6, FINE, FINE), the box of
+    pixels, and the mask.
 
     find, point, box and fine: see images.prepare. seen: the mask logits of the whole picture, where
     it was looked at before. mask is float32 (96, 96) over the whole picture. Raises InputError
     where no garment is found.
     """
-    window = _around(point) if point is not None else WHOLE
+    window = _near(point) if point is not None else WHOLE
     found = _look(rgb, find, window, point, seen)
     if found.mean() < SMALLEST:
         raise InputError(
@@ -96,7 +98,7 @@ def _by_colour(logits: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
     return logits.clamp(-CERTAIN, CERTAIN) + added
 
 
-def _around(point: tuple[float, float], reach: float = 0.35) -> Box:
+def _near(point: tuple[float, float], reach: float = 0.35) -> Box:
     """The part of the picture to look in when somebody points at (x, y)."""
     x, y = point
     return max(0.0, x - reach), max(0.0, y - reach), min(1.0, x + reach), min(1.0, y + reach)
@@ -146,8 +148,8 @@ def _pieces(
 
 
 def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, Box]:
-    """The masked part of rgb (1, 3, H, W) as pixels (1, 1, 28, 28), the same and its mask in
-    finer detail (1, 2, FINE, FINE), and the box they show.
+    """The masked part of rgb (1, 3, H, W) as pixels (1, 1, 28, 28); in finer detail (1, 6, FINE,
+    FINE) the same, where it is, and what _around shows; and the box of pixels.
 
     mask: (1, 1, S, S) over the whole picture. The cloth's tones are negated and brought to the
     mean and the spread of Fashion-MNIST's, since light and camera change them at will.
@@ -169,4 +171,25 @@ def cut_out(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.
     cloth = (TONE - gain * (grey - mean)).clamp(0.06, 1)
     both = torch.cat([cloth * shape, shape], 1)
     pixels, fine = fit(both[:, :1], 28), F.pad(fit(both, FINE - 2 * RIM), (RIM,) * 4)
+    fine = torch.cat([fine, _around(rgb, mask, (x0, y0, x1, y1))], 1)
     return pixels.clamp(0, 1), fine.clamp(0, 1), square((x0, y0, x1, y1), width, height)
+
+
+def _around(rgb: torch.Tensor, mask: torch.Tensor, box: tuple[int, int, int, int]) -> torch.Tensor:
+    """mask (1, 1, S, S) and rgb (1, 3, H, W) in the square around box, and AROUND it.
+
+    box: (left, top, right, bottom) in pixels of rgb. (1, 4, FINE, FINE), of whose pixels AROUND are
+    beyond the square on each side; beyond the picture, rgb is as its edge, and mask 0.
+    """
+    height, width = rgb.shape[-2:]
+    left, top, right, bottom = square(box, width, height)
+    scale = (FINE - 2 * AROUND) / ((right - left) * width)  # of a pixel
+    if scale < 1:  # shrunk first, for sampling alone would leave out most pixels
+        size = [max(1, round(edge * scale)) for edge in (height, width)]
+        rgb = F.interpolate(rgb, size, mode="bilinear", antialias=True)
+    more = FINE / (FINE - 2 * AROUND)
+    across, down = (right - left) * more, (bottom - top) * more
+    theta = torch.tensor([[[across, 0, left + right - 1], [0, down, top + bottom - 1]]])
+    grid = F.affine_grid(theta, [1, 1, FINE, FINE], align_corners=False)
+    colours = F.grid_sample(rgb, grid, padding_mode="border", align_corners=False)
+    return torch.cat([F.grid_sample(mask, grid, align_corners=False), colours], 1)

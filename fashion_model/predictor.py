@@ -18,7 +18,7 @@ from fashion_model.errors import CheckpointError
 from fashion_model.explain import Look
 from fashion_model.images import Prepared, prepare
 from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS, Closer
-from fashion_model.packing import packed
+from fashion_model.packing import Ready
 
 DEFAULT = "cnn"
 LONGEST = 512  # pixels; more detail than that is lost in 28x28 anyway
@@ -31,7 +31,8 @@ class Answer:
     confidences: all ten labels, most confident first, summing to 1. kind: "drawing", "photo" or
     "dataset", how the picture was read. known: False where it looks like nothing the network
     knows. sentence: the answer in words, a str. seen: the 28x28 "L" picture that the network read.
-    cutout: a photo, "RGB", with all that was cut away dimmed; None for other kinds.
+    cutout: a photo, "RGB", with all that was cut away dimmed; None for other kinds. closers: the
+    names of those who took a closer look at it, so that what was seen is not all that counted.
     """
 
     confidences: dict[str, float]
@@ -40,6 +41,7 @@ class Answer:
     sentence: wording.Said
     seen: Image.Image
     cutout: Image.Image | None
+    closers: tuple[str, ...]
     prepared: Prepared
 
 
@@ -70,7 +72,7 @@ class Classifier:
         self.people = people
         self.closers = list(closers)
         self.device = next(network.parameters()).device
-        self._packed: dict[int, tuple[object, nn.Module]] = {}  # of what, and that as it answers
+        self._packed: dict[int, Ready] = {}
 
     @property
     def networks(self) -> list[nn.Module]:
@@ -119,6 +121,7 @@ class Classifier:
             sentence=wording.answer(confidences, known),
             seen=Image.fromarray(pixels),
             cutout=None if prepared.mask is None else _dimmed(picture, prepared.mask),
+            closers=tuple(who.name for who, _ in self.looks(prepared)),
             prepared=prepared,
         )
 
@@ -159,7 +162,9 @@ class Classifier:
         """Who takes a closer look at prepared, and at what: see explain."""
         closers = self.of(prepared.kind).closers
         fine = prepared.fine
-        return [(who, fine) for who, _ in closers if who.kind == prepared.kind and fine is not None]
+        if fine is None:
+            return []
+        return [(who, who.of(fine)) for who, _ in closers if who.kind == prepared.kind]
 
     def _logits(self, prepared: Sequence[Prepared]) -> torch.Tensor:
         """What network and closers say together: float32 (N, 10) on the CPU."""
@@ -169,7 +174,7 @@ class Classifier:
             own = [i for i, each in enumerate(prepared) if each.kind == closer.kind]
             fine = [each for i in own if (each := prepared[i].fine) is not None]
             if fine:  # as all of a kind have it, or none
-                seen = torch.cat(fine).to(self.device)
+                seen = closer.of(torch.cat(fine)).to(self.device)
                 added = self._ready(place, closer, seen)(seen).float().cpu()
                 if len(own) == len(prepared):
                     logits = logits + added
@@ -179,11 +184,10 @@ class Classifier:
 
     def _ready(self, place: int, network: nn.Module, pixels: torch.Tensor) -> nn.Module:
         """network, of this place among those that answer, as it does, for pictures like pixels."""
-        now = (network, [(id(p), p.is_inference() or p._version) for p in network.parameters()])
         ready = self._packed.get(place)
-        if ready is None or ready[0] != now:  # at first, and after it was trained on
-            self._packed[place] = ready = (now, packed(network, torch.zeros_like(pixels[:1])))
-        return ready[1]
+        if ready is None or not ready.is_of(network):  # at first, and after it was trained on
+            self._packed[place] = ready = Ready(network, pixels)
+        return ready.answers
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what is packed for this machine, which can neither be copied nor pickled."""

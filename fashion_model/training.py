@@ -36,7 +36,7 @@ class Pictures:
 
     pixels: uint8 (N, 28, 28). accept: bool (N, 10), the classes that count as right; a row
     without any is a thing of no class, for which every confidence should be a tenth. fine: uint8
-    (N, 2, S, S), all of one kind, where somebody looks closer; see images.Prepared.
+    (N, C, S, S), all of one kind, where somebody looks closer; see images.Prepared.
     """
 
     pixels: torch.Tensor
@@ -221,7 +221,7 @@ def calibrated(
         logits = logits_of(network, pictures.pixels)
         for closer in closers:
             if closer.kind == kind and pictures.fine is not None:
-                logits = logits + logits_of(closer, pictures.fine)
+                logits = logits + logits_of(closer, closer.of(pictures.fine))
         divisor = round(calibration.temperature(logits, pictures.accept), 4)
         line = calibration.platt(logits, pictures.accept, divisor)
         made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]

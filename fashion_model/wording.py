@@ -40,6 +40,10 @@ ENGLISH = {
     "closer photo": "A photo gets a closer look: another network reads the garment as {side} rows "
     "of {side} numbers, and beside it where the garment is and where not. It learned its "
     "garments from photos alone, in {learned} numbers, and has ten logits of its own.",
+    "closer colour": "A photo gets a closer look in colour: another network reads it in red, green "
+    "and blue, {side} rows of {side} numbers each, with the ground around the garment, and beside "
+    "them where the garment is. It learned its garments from photos alone, in {learned} "
+    "numbers, and has ten logits of its own.",
     "closer drawing": "A drawing gets a closer look: another network reads its lines, {side} rows "
     "of {side} numbers, and beside them what they enclose. It learned its garments from drawings "
     "by people alone, in {learned} numbers, and has ten logits of its own.",
@@ -111,9 +115,9 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
 
 
 def closer(network: Closer, fine: torch.Tensor) -> Said:
-    """What network does, which takes a closer look at fine (1, 2, S, S)."""
+    """What network does, which takes a closer look at fine (1, C, S, S)."""
     learned = sum(p.numel() for p in network.parameters())
-    return say(f"closer {network.kind}", side=fine.shape[-1], learned=learned)
+    return say(f"closer {network.name}", side=fine.shape[-1], learned=learned)
 
 
 def softmax(temperature: float) -> Said:

@@ -1,5 +1,5 @@
 // The model card: all from the checkpoint and from the evaluation's saved results
-function showCard(reply, content) {
+function showCard(reply, content, network) {
   const { card, people_card: forPeople, closer_cards: closers, dataset, people } = reply;
   const block = (name, key, ...children) => make("section", name, null, make("h3", "", say(key)), ...children);
   const note = (text) => make("p", "note", text);
@@ -17,7 +17,7 @@ function showCard(reply, content) {
       block("calibration", "card.calibration", note(say("card.calibration.note")), calibration(dataset.bins)),
       block("confusion", "card.confusion", note(say("card.confusion.note")), confusion(dataset)),
     );
-  } else parts.push(note(say("card.unevaluated", { network: card.architecture })));
+  } else parts.push(make("section", "unevaluated", null, note(say("card.unevaluated", { network }))));
   content.append(make("div", "card", null, ...parts));
 }
 

@@ -10,7 +10,7 @@ const panels = {
   inside: { ask: (question) => server.ask_inside(question), show: showInside },
   similar: { ask: (question) => server.ask_similar(question), show: showSimilar },
   compare: { ask: (question) => server.ask_compare(question), show: showCompare },
-  card: { ask: () => server.ask_card({ network }), show: showCard },
+  card: { ask: () => server.ask_card({ network }), show: (reply, content) => showCard(reply, content, network) },
 };
 const subject = () => (open === "card" ? network : answer);
 

@@ -139,4 +139,5 @@ def for_page(answer: Answer) -> dict[str, Any]:
         "kind": answer.kind,
         "seen": data_url(answer.seen, format="PNG"),
         "cutout": cutout,
+        "closers": answer.closers,
     }

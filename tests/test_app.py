@@ -316,6 +316,8 @@ def test_a_drawing_is_answered_with_all_that_the_page_shows(server, tee):
     check_answer(dict(answer["confidences"]))
     assert answer["kind"] == "drawing"
     assert answer["cutout"] is None
+    assert answer["closers"] == []  # the tutorial's network answers alone
+    assert draw(server, {"image": as_data_url(tee), "network": "cnn"})["closers"] == ["drawing"]
     seen = Image.open(io.BytesIO(base64.b64decode(answer["seen"].partition(",")[2])))
     assert (seen.mode, seen.size) == ("L", (28, 28))
 

@@ -206,7 +206,9 @@ def test_a_drawn_t_shirt_gets_ten_labels(visit):
     page.shoot("empty")
     page.draw(TEE)
     page.expect_answer()
-    expect(page.page.locator(".how")).to_have_text("Read as a drawing.")
+    expect(page.page.locator(".how")).to_have_text(
+        "Read as a drawing. Closer looks count too: at what its lines enclose."
+    )
     expect(page.page.locator(".cutout")).to_be_hidden()
     page.shoot("screenshot")
 
@@ -338,6 +340,7 @@ def test_an_uploaded_photo_shows_what_was_cut_out(visit, photo):
     page.page.get_by_label("Photo").check()
     expect(page.page.locator(".cutout img")).to_be_visible()
     expect(page.page.locator(".how")).to_contain_text("photo")
+    expect(page.page.locator(".how")).to_contain_text("in colour")
     page.shoot("upload-photo")
     garment = page.seen()
     page.page.locator(".cutout img").click(position={"x": 12, "y": 12})  # the floor instead

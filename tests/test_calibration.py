@@ -145,7 +145,9 @@ def test_what_is_above_it_has_its_share_of_the_mistakes():
     top, answer = F.softmax(logits, 1).max(1)
     wrong = ~accept.gather(1, answer[:, None])[:, 0]
     assert limit > 0.9
-    assert (wrong & (top > limit)).sum() / wrong.sum() == pytest.approx(0.05, abs=0.01)
+    assert (wrong & (top > limit)).sum() / wrong.sum() == pytest.approx(
+        calibration.SURE_AND_WRONG, abs=0.01
+    )
     nothing = torch.zeros(5, 10, dtype=torch.bool)
     more = torch.cat([logits, claiming(*[0.999] * 5)]), torch.cat([accept, nothing])
     assert sure_from(*more, 1.0) == limit  # pictures of no class do not count

@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw
 
 import fashion_model
 from fashion_model import CLASSES, CheckpointError, checkpoint, close_ups, corpus, data, explain
-from fashion_model.closer import bent, train_closer, varied
+from fashion_model.closer import bent, tinted, train_closer, varied
 from fashion_model.drawings import enclosed
 from fashion_model.images import Prepared, prepare
-from fashion_model.networks import DrawingNetwork, PhotoNetwork
-from fashion_model.photos import FINE, WHOLE, cut_out
+from fashion_model.networks import Closer, ColourNetwork, DrawingNetwork, PhotoNetwork
+from fashion_model.photos import AROUND, FINE, RIM, WHOLE, _around, cut_out
 from fashion_model.predictor import Classifier
 from fashion_model.run import Recipe
 from fashion_model.training import Pictures, calibrated
@@ -25,8 +25,10 @@ def test_fine_is_the_same_garment_in_twice_the_detail_and_its_mask():
     mask = torch.zeros(1, 1, 96, 96)
     mask[..., 20:80, 30:70] = 1
     pixels, fine, _ = cut_out(rgb, mask)
-    assert fine.shape == (1, 2, FINE, FINE) == (1, 2, 64, 64)
+    assert fine.shape == (1, 6, FINE, FINE) == (1, 6, 64, 64)
     assert 0 <= fine.min() <= fine.max() <= 1
+    fine = PhotoNetwork.of(fine)
+    assert fine.shape == (1, 2, 64, 64)
     cloth, where = fine[:, :1], fine[:, 1:]
     assert torch.equal(where > 0, cloth > 0)  # all of the garment is brighter than its ground
     inner = fine[..., 4:-4, 4:-4]
@@ -34,6 +36,63 @@ def test_fine_is_the_same_garment_in_twice_the_detail_and_its_mask():
     halved = torch.nn.functional.avg_pool2d(inner, 2)
     assert (halved[:, :1] - pixels).abs().mean() < 0.02
     assert (halved[:, 1:][pixels > 0] > 0).all()
+
+
+@pytest.mark.parametrize("left", [0, 24, 76])
+def test_the_colours_lie_where_the_garment_does_with_ground_around(left):
+    """A red square on blue; at the picture's edge, more of the edge is beyond it."""
+    rgb = torch.zeros(1, 3, 100, 100)
+    rgb[:, 2] = 1
+    rgb[:, :, 40:64, left : left + 24] = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
+    mask = torch.nn.functional.interpolate(rgb[:, :1], (96, 96), mode="area")
+    _, fine, _ = cut_out(rgb, mask)
+    seen = ColourNetwork.of(fine)
+    assert seen.shape == (1, 4, 64, 64)
+    where, red, blue = seen[0, 0], seen[0, 1], seen[0, 3]
+    rim = ColourNetwork.rim
+    assert (PhotoNetwork.rim, rim) == (RIM, AROUND)
+    inner = (slice(rim + 3, -rim - 3),) * 2
+    assert (where[inner] > 0.99).all()
+    assert (red[inner] > 0.9).all()
+    assert (where[:2] == 0).all()
+    assert (blue[:2] > 0.99).all()  # ground above, on the rim
+    rows = slice(rim + 3, -rim - 3)
+    for side, at_edge in ((red[rows, :1], left == 0), (red[rows, -1:], left == 76)):
+        assert (side > 0.9).all() if at_edge else (side < 0.01).all()
+
+
+def test_what_is_around_lies_where_it_should_in_pictures_of_any_size():
+    """Ramps tell where each pixel comes from; and a picture on its side is seen on its side."""
+    chance = np.random.default_rng(0)
+    for _ in range(40):
+        width, height = (int(n) for n in chance.integers(20, 600, 2))
+        left, right = sorted(chance.choice(width + 1, 2, replace=False).tolist())
+        top, bottom = sorted(chance.choice(height + 1, 2, replace=False).tolist())
+        across = (torch.arange(width) + 0.5).expand(height, width) / width
+        down = ((torch.arange(height) + 0.5) / height).view(-1, 1).expand(height, width)
+        rgb = torch.stack([across, down, across])[None]
+        mask = torch.rand(1, 1, 96, 96)
+        seen = _around(rgb, mask, (left, top, right, bottom))
+        assert seen.shape == (1, 4, 64, 64)
+        turned = _around(rgb.mT, mask.mT, (top, left, bottom, right)).mT
+        torch.testing.assert_close(seen, turned, atol=1e-4, rtol=0)
+        scale = 52 / max(right - left, bottom - top)
+        middle, at = (left + right) / 2, torch.arange(64) + 0.5
+        wanted = (middle + (at - 32) / scale) / width
+        inside = (wanted > 1.5 / width) & (wanted < 1 - 1.5 / width)  # not where the edge repeats
+        miss = (seen[0, 1, 32] - wanted)[inside].abs() * width * scale
+        assert miss.max() < 1 if inside.any() else True
+
+
+def test_a_speck_and_a_whole_wide_picture_can_be_seen_in_colour():
+    rgb = torch.rand(1, 3, 40, 400, generator=torch.Generator().manual_seed(0))
+    for rows, columns in ((slice(10, 11), slice(5, 6)), (slice(None), slice(None))):
+        mask = torch.zeros(1, 1, 96, 96)
+        mask[..., rows, columns] = 1
+        _, fine, _ = cut_out(rgb, mask)
+        assert fine.shape == (1, 6, 64, 64)
+        assert fine.isfinite().all()
+        assert 0 <= fine.min() <= fine.max() <= 1
 
 
 def drawn(*boxes) -> Image.Image:
@@ -123,23 +182,25 @@ def test_drawings_come_as_they_are_and_changed_and_made_up_ones_beside_them(few)
 def test_photos_come_as_they_are_and_changed_and_made_up_ones_beside_them(few):
     photos, others = few["photo"]
     assert len(photos) == 6  # three, twice; the drawings are not for it
-    assert photos.fine.shape == (6, 2, 64, 64)
+    assert photos.fine.shape == (6, 6, 64, 64)
     assert [row.nonzero().flatten().tolist() for row in photos.accept[::2]] == [[1], [0, 6], [3]]
     assert 6 + 4 < len(others) <= 6 + 4 + 2
-    assert others.fine.shape[1:] == (2, 64, 64)
+    assert others.fine.shape[1:] == (6, 64, 64)
     assert others.accept[:6].sum(1).tolist() == [1] * 6
 
 
-@pytest.mark.parametrize("kind", ["photo", "drawing"])
-def test_a_run_that_stops_and_goes_on_learns_the_same(few, tmp_path, stopped_once, kind):
+@pytest.mark.parametrize(
+    ("name", "kind"), [("photo", "photo"), ("colour", "photo"), ("drawing", "drawing")]
+)
+def test_a_run_that_stops_and_goes_on_learns_the_same(few, tmp_path, stopped_once, name, kind):
     recipe = Recipe(epochs=2, batch=6, extra=0.5)
     few = few[kind]
-    given = (f"closer-{kind}", *few, few[0])
+    given = (f"closer-{name}", *few, few[0])
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     train_closer(*given, recipe=recipe, out=whole, card={"data": ["tiny"]}, **QUIET)
     network, card = checkpoint.load(whole, "cpu")
     assert network.kind == kind
-    assert (card["architecture"], card["epochs"], card["data"]) == (f"closer-{kind}", 2, ["tiny"])
+    assert (card["architecture"], card["epochs"], card["data"]) == (f"closer-{name}", 2, ["tiny"])
     assert card["pictures"] == {"clean": 0, "extra": sum(map(len, few))}
     assert 0 <= card["accuracy"]["held_out"] <= 1
     stopped_once(lambda: train_closer(*given, recipe=recipe, out=stopped, **QUIET), stopped)
@@ -199,6 +260,31 @@ def test_some_are_shown_soft_and_all_moved():
     assert 0.1 < soft < 0.4
 
 
+def test_photos_in_colour_are_moved_and_shown_in_another_light():
+    """Some grey, of half the ground is gone; where the garment is stays what the mask says."""
+    count = 200
+    x = torch.zeros(count, 4, 64, 64)
+    x[:, 1:] = torch.tensor([0.3, 0.5, 0.7]).view(1, 3, 1, 1)
+    x[:, :, 20:44, 20:44] = torch.tensor([1, 0.7, 0.4, 0.2]).view(1, 4, 1, 1)
+    seen = tinted(x, torch.Generator().manual_seed(0))
+    assert seen.shape == x.shape
+    assert 0 <= seen.min() <= seen.max() <= 1
+    assert torch.equal(seen, tinted(x, torch.Generator().manual_seed(0)))
+    middle, corner = seen[:, :, 32, 32], seen[:, :, 2, 2]
+    assert (middle[:, 0] > 0.99).all()
+    assert (corner[:, 0] == 0).all()
+    grey, bare = middle[:, 1] - middle[:, 3] < 0.01, (corner[:, 1:] == 0.5).all(1)
+    assert 0.15 < grey.float().mean() < 0.35
+    assert 0.4 < bare.float().mean() < 0.6
+    assert (corner[~grey & ~bare, 3] > corner[~grey & ~bare, 1]).all()  # ground, to the edge
+    assert middle[:, 1].std() > 0.1
+    hue = middle[~grey, 2] / middle[~grey, 1]
+    assert hue.std() > 0.05
+    assert seen[:, 0].flatten(1).unique(dim=0).shape[0] == count  # no two are moved alike
+    sharp = seen[:, 0, 32].diff(dim=1).abs().amax(1)
+    assert 0.1 < (sharp < 0.45).float().mean() < 0.4  # some are soft
+
+
 def test_drawings_are_bent_and_what_they_enclose_with_them():
     """Where a square is full, it still is full, and no two of it are bent alike."""
     x = torch.zeros(50, 2, 28, 28)
@@ -216,12 +302,15 @@ class Says(torch.nn.Module):
 
     def __init__(self, channels: int, logits: torch.Tensor, kind: str = "") -> None:
         super().__init__()
-        self.kind = kind
+        self.name, self.kind, self.channels = kind, kind, channels
         self.flat = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
         self.head = torch.nn.Linear(channels, 10)
         with torch.no_grad():
             self.head.weight.zero_()
             self.head.bias.copy_(logits)
+
+    def of(self, fine):
+        return fine[:, : self.channels]
 
     def forward(self, x):
         return self.head(self.flat(x))
@@ -260,7 +349,7 @@ def test_the_steps_end_in_the_sum_and_its_confidences(both):
     temperature = classifier.temperature(photo)
     assert temperature == 2.0
     looks = classifier.looks(photo)
-    assert [fine is photo.fine for _, fine in looks] == [True]
+    assert [torch.equal(fine, photo.fine) for _, fine in looks] == [True]
     steps = explain.layers(classifier.network, photo.pixels, temperature, looks)
     names = [step.name for step in steps]
     assert names[-5:] == ["head", "closer", "sum", "softmax", "argmax"]
@@ -282,15 +371,49 @@ def test_what_the_closer_look_sees_is_marked_where_it_lies(both):
     """A closer look that cares for one corner marks that corner; without it nothing is marked."""
     classifier, photo, _, _ = both
 
-    class Corner(torch.nn.Module):
+    class Corner(Closer):
         def forward(self, x):
-            seen = x[:, :, :18, 46:].sum((1, 2, 3))
+            seen = x[:, :, : self.rim + 14, -self.rim - 14 :].sum((1, 2, 3))
             return torch.nn.functional.one_hot(torch.tensor(5), 10) * seen[:, None]
 
-    marks = explain.saliency(classifier.network, photo.pixels, 5, [(Corner(), photo.fine)])
-    assert marks.shape == (28, 28)
-    assert marks.max() == 1
-    assert marks[:7, 21:].sum() > 0.9 * marks.sum()
+    for rim in (4, 6):
+        corner = Corner()
+        corner.rim = rim
+        marks = explain.saliency(classifier.network, photo.pixels, 5, [(corner, photo.fine)])
+        assert marks.shape == (28, 28)
+        assert marks.max() == 1
+        assert marks[:9, 19:].sum() > 0.95 * marks.sum()
+
+    class Rim(Closer):
+        rim = 6
+
+        def forward(self, x):
+            inner = torch.nn.functional.pad(torch.zeros(52, 52), (6,) * 4, value=1)
+            return (
+                torch.nn.functional.one_hot(torch.tensor(5), 10)
+                * (x * inner).sum((1, 2, 3))[:, None]
+            )
+
+    assert explain.saliency(classifier.network, photo.pixels, 5, [(Rim(), photo.fine)]).max() == 0
+
+
+def test_what_is_like_nothing_in_colour_is_grey(both):
+    """A look that adds up how far colours are from grey marks a dark spot, and no grey ground."""
+    classifier, photo, _, _ = both
+    fine = torch.full((1, 4, 64, 64), 0.5)
+    fine[:, 0] = 0
+    fine[:, 1:, 20:30, 20:30] = 0
+
+    class Dark(Closer):
+        rim, nothing = ColourNetwork.rim, ColourNetwork.nothing
+
+        def forward(self, x):
+            dark = (0.5 - x[:, 1:]).sum((1, 2, 3))
+            return torch.nn.functional.one_hot(torch.tensor(5), 10) * dark[:, None]
+
+    marks = explain.saliency(classifier.network, photo.pixels, 5, [(Dark(), fine)])
+    assert marks[7:13, 7:13].sum() > 0.75 * marks.sum()
+    assert marks[20:].max() == 0
     assert explain.saliency(classifier.network, photo.pixels, 5).max() == 0
 
 
@@ -298,13 +421,13 @@ def test_the_committed_ones_look_and_a_foreign_one_is_refused(tmp_path, real_fol
     classifier = fashion_model.load(device="cpu")
     tutorial = fashion_model.load("mlp", device="cpu")
     for name, kind, made in (
-        ("Dress-leo.jpg", "photo", PhotoNetwork),
-        ("shoe-leo.png", "drawing", DrawingNetwork),
+        ("Dress-leo.jpg", "photo", [PhotoNetwork, ColourNetwork]),
+        ("shoe-leo.png", "drawing", [DrawingNetwork]),
     ):
         _, prepared = classifier.prepare(real_folder / name, kind)
-        ((network, fine),) = classifier.looks(prepared)
-        assert isinstance(network, made)
-        assert fine is prepared.fine
+        looks = classifier.looks(prepared)
+        assert [type(network) for network, _ in looks] == made
+        assert all(torch.equal(seen, who.of(prepared.fine)) for who, seen in looks)
         assert tutorial.looks(prepared) == []  # it answers alone
     network, card = checkpoint.load("cnn-people", "cpu")
     path = tmp_path / "own.safetensors"
@@ -344,7 +467,7 @@ def test_the_closer_look_of_people_is_the_one_beside_their_network(tmp_path):
     told = {"architecture": "closer-photo"}
     checkpoint.save(tmp_path / "closer-photo.safetensors", PhotoNetwork().eval(), told)
     people = fashion_model.load(tmp_path / "cnn.safetensors", device="cpu").of("photo")
-    (found,) = [closer for closer, _ in people.closers if closer.kind == "photo"]
+    (found,) = [closer for closer, _ in people.closers if type(closer) is PhotoNetwork]
     own = checkpoint.load("closer-photo", "cpu")[0]
     assert checkpoint.digest(found) == checkpoint.digest(own)
 

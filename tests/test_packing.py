@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 import fashion_model
-from fashion_model.networks import CLASSIFIERS
-from fashion_model.packing import PackedConvolution, packed
+from fashion_model.networks import ARCHITECTURES, CLASSIFIERS
+from fashion_model.packing import PackedConvolution, Ready, packed
 
 EXAMPLE = torch.zeros(1, 1, 28, 28)
 pytestmark = pytest.mark.skipif(
@@ -19,17 +19,24 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+LOOKS = {
+    f"closer-{kind}": (channels, side)
+    for kind, channels, side in (("photo", 2, 64), ("colour", 4, 64), ("drawing", 2, 28))
+}
+
+
+@pytest.mark.parametrize("name", [*CLASSIFIERS, *LOOKS])
 def test_a_packed_network_says_the_same(name):
     torch.manual_seed(0)
-    network = CLASSIFIERS[name]().eval()
-    made = packed(network, EXAMPLE)
+    network = ARCHITECTURES[name]().eval()
+    channels, side = LOOKS.get(name, (1, 28))
+    made = packed(network, torch.zeros(1, channels, side, side))
     convolutions = sum(isinstance(module, nn.Conv2d) for module in network.modules())
     taken = sum(isinstance(module, PackedConvolution) for module in made.modules())
     assert taken == convolutions
     with torch.inference_mode():
         for count in (1, 2, 9):
-            pixels = torch.rand(count, 1, 28, 28)
+            pixels = torch.rand(count, channels, side, side)
             torch.testing.assert_close(made(pixels), network(pixels), rtol=1e-5, atol=1e-6)
 
 
@@ -101,3 +108,32 @@ def test_a_classifier_answers_with_the_weights_that_its_network_has_now():
     assert next(iter(classifier.predict(picture))) == "Dress"
     classifier.network = fashion_model.load("cnn", "cpu").network
     assert classifier.predict(picture) == before
+
+
+def test_what_is_ready_is_told_from_a_network_whose_weights_or_parts_were_replaced():
+    def biased() -> nn.Linear:
+        made = nn.Linear(160, 10)
+        nn.init.zeros_(made.weight)
+        nn.init.zeros_(made.bias)
+        with torch.no_grad():
+            made.bias[5] = 1
+        return made
+
+    network = CLASSIFIERS["cnn"]().eval()
+    ready = Ready(network, EXAMPLE)
+    assert ready.is_of(network)
+    assert not ready.is_of(copy.deepcopy(network))
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(state, assign=True)
+    assert not ready.is_of(network)
+    for replaced in range(20):  # again and again, as what is freed may lie at the same address
+        ready = Ready(network, EXAMPLE)
+        assert ready.is_of(network)
+        network.stages.head = biased()
+        assert not ready.is_of(network), replaced
+        ready = Ready(network, EXAMPLE)
+        for _ in range(2):
+            network.stages.head.bias = nn.Parameter(network.stages.head.bias.detach().clone())
+            assert not ready.is_of(network), replaced
+    with torch.inference_mode():
+        assert Ready(network, EXAMPLE).answers(EXAMPLE).argmax() == 5

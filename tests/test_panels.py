@@ -54,7 +54,8 @@ def test_every_panel(visit, photo, source):
     network = fashion_model.load(device="cpu")
 
     kind, side = ("photo", 64) if source == "uploaded" else ("drawing", 28)
-    prepared = Prepared(torch.zeros(1, 1, 28, 28), kind, WHOLE, fine=torch.zeros(1, 2, side, side))
+    fine = torch.zeros(1, 6 if kind == "photo" else 2, side, side)
+    prepared = Prepared(torch.zeros(1, 1, 28, 28), kind, WHOLE, fine=fine)
     looks = network.looks(prepared)
     assert looks
     steps = explain.layers(network.of(kind).network, prepared.pixels, looks=looks)

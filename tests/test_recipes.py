@@ -10,6 +10,7 @@ from fashion_model import (
     bitmaps,
     checkpoint,
     close_ups,
+    closer,
     corpus,
     data,
     finding,
@@ -514,6 +515,8 @@ def test_who_takes_a_closer_look_learns_from_photos_that_are_not_held_out(
     asked_to_look_closer, real_folder, tmp_path
 ):
     ask, given = asked_to_look_closer
+    ask("closer-colour", real=real_folder)
+    assert given["network"] == "closer-colour"
     ask("closer-photo", real=real_folder)
     # ann's two photos, each thrice; and leo's one as it is
     assert (len(given["real"]), len(given["held_out"])) == (6, 1)
@@ -545,12 +548,12 @@ def test_who_takes_a_closer_look_at_drawings_learns_from_drawings(
     assert kept == {"drawings seen closely", "made-up drawings seen closely"}
 
 
-@pytest.mark.parametrize("kind", ["photo", "drawing"])
+@pytest.mark.parametrize("network", closer.RECIPES)
 def test_who_takes_a_closer_look_wants_labels_and_pictures_of_its_kind(
-    asked_to_look_closer, real_folder, kind
+    asked_to_look_closer, real_folder, network
 ):
     ask, given = asked_to_look_closer
-    network = f"closer-{kind}"
+    kind = closer.kind_of(network)
     for wrong in ({"start": "closer-photo"}, {"teachers": ["cnn"]}):
         with pytest.raises(DataError, match="by labels"):
             ask(network, real=real_folder, **wrong)
@@ -568,7 +571,11 @@ def test_who_takes_a_closer_look_wants_labels_and_pictures_of_its_kind(
 
 @pytest.mark.parametrize(
     ("network", "says", "wanted"),
-    [(networks.PhotoNetwork, 8, 10.0), (networks.DrawingNetwork, 7, 0.1)],
+    [
+        (networks.PhotoNetwork, 8, 10.0),
+        (networks.ColourNetwork, 8, 10.0),
+        (networks.DrawingNetwork, 7, 0.1),
+    ],
 )
 def test_pictures_are_calibrated_with_the_closer_look_that_the_card_names(
     options, real_folder, tmp_path, network, says, wanted
@@ -577,7 +584,7 @@ def test_pictures_are_calibrated_with_the_closer_look_that_the_card_names(
     path = make("cnn", real=real_folder, **options)
     before = checkpoint.load(path, "cpu")[1]
     look = network().eval()
-    told = {"architecture": f"closer-{look.kind}"}
+    told = {"architecture": f"closer-{look.name}"}
     with torch.no_grad():
         look.stages.head.weight.zero_()
         look.stages.head.bias.copy_(60.0 * torch.eye(10)[says])

@@ -78,6 +78,7 @@ def test_accuracy_counts_any_accepted_class():
 SHAPES = {
     "finder": (8, 3, 96, 96),
     "closer-photo": (8, 2, 64, 64),
+    "closer-colour": (8, 4, 64, 64),
     "closer-drawing": (8, 2, 28, 28),
 }
 
