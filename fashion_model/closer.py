@@ -66,8 +66,7 @@ def train_closer(
     recipe = RECIPES[network] if recipe is None else recipe
     out = Path(out) if out is not None else checkpoint.resolve(network)
     run = Run(network, recipe, seed, device, f"{len(real)} and {len(others)} pictures")
-    look = cast(type[Closer], ARCHITECTURES[network])
-    vary = VARY[network]
+    look, vary = look_of(network), VARY[network]
     state = run.taken_up(out)
     x, z = (look.of(_fine(pictures)).to(run.device) for pictures in (real, others))
     accept = real.accept.to(run.device)
@@ -103,9 +102,9 @@ def train_closer(
     return out
 
 
-def kind_of(network: str) -> str:
-    """The kind of the pictures that one of RECIPES looks at."""
-    return cast(type[Closer], ARCHITECTURES[network]).kind
+def look_of(network: str) -> type[Closer]:
+    """What one of RECIPES trains."""
+    return cast(type[Closer], ARCHITECTURES[network])
 
 
 def varied(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -99,7 +99,7 @@ class Making:
     def closer(self) -> Path:
         """Who takes a closer look at pictures of one kind."""
         self._from_the_beginning("who takes a closer look")
-        kind = closer.kind_of(self.network)
+        kind = closer.look_of(self.network).kind
         if not any(item.kind == kind for item in self.learn):
             raise DataError(
                 f"who takes a closer look learns from real {kind}s: name their folder with --real."

@@ -41,7 +41,7 @@ class Ready:
 
     def __init__(self, network: nn.Module, example: torch.Tensor) -> None:
         self.network = network
-        # walking through the modules for each picture would take as long as a convolution
+        # walking through the modules for each picture would take three times as long
         self.parts = [vars(module)["_modules"] for module in network.modules()]
         self.weights = [vars(module)["_parameters"] for module in network.modules()]
         # alive, so that no other gets the address that tells one of them

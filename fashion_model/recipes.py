@@ -107,7 +107,7 @@ def make(
     labelled = [] if real is None else data.load_labelled(real)
     origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
     if network in closer.RECIPES:
-        origins = [*ORIGINS, REAL_ORIGINS[closer.kind_of(network) == "drawing"]]
+        origins = [*ORIGINS, REAL_ORIGINS[closer.look_of(network).kind == "drawing"]]
     card: dict[str, Any] = {
         "data": [WHOLE] if whole else origins,
         "held_out": {"fashion-mnist": 0 if whole else data.VALIDATION},

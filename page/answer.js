@@ -51,7 +51,7 @@ function show() {
   part(".answer").dataset.state = !answer ? "empty" : answer.error ? "error" : answer.known ? "known" : "unknown";
   part(".sentence").textContent = !answer ? say(`empty.${open}`) : answer.error ? translated(answer.error) : say(answer.said.key, answer.said.values);
   const looks = good ? answer.closers.map((name) => say(`closer.${name}`)).join(say("comma")) : "";
-  part(".how").textContent = good ? say(`how.${answer.kind}`) + (looks && ` ${say("closers", { looks })}`) : "";
+  part(".how").textContent = good ? say(`how.${answer.kind}`) + (looks && say("closers", { looks })) : "";
   bars(good ? answer.confidences : props.classes.map((label) => [label, 0]));
   put(".seen", good && answer.seen, say("seen.alt"));
   put(".cutout", good && answer.cutout, say("cutout.alt"));

@@ -553,7 +553,7 @@ def test_who_takes_a_closer_look_wants_labels_and_pictures_of_its_kind(
     asked_to_look_closer, real_folder, network
 ):
     ask, given = asked_to_look_closer
-    kind = closer.kind_of(network)
+    kind = closer.look_of(network).kind
     for wrong in ({"start": "closer-photo"}, {"teachers": ["cnn"]}):
         with pytest.raises(DataError, match="by labels"):
             ask(network, real=real_folder, **wrong)

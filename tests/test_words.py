@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 import fashion_model
 from conftest import TOP
 from fashion_model import CLASSES, NETWORKS, InputError, closer, explain, wording
-from fashion_model.networks import ARCHITECTURES, CLASSIFIERS
+from fashion_model.networks import CLASSIFIERS
 from page.payloads import told
 from page.words import LANGUAGES, words
 
@@ -37,7 +37,7 @@ def test_what_the_network_says_has_its_chinese():
     for name in CLASSES:
         assert words()["en"][f"label.{name}"] == name
     assert {f"network.{name}" for name in NETWORKS} <= words()["zh"].keys()
-    looks = [ARCHITECTURES[name].name for name in closer.RECIPES]
+    looks = [closer.look_of(name).name for name in closer.RECIPES]
     named = {f"card.{name}" for name in closer.RECIPES} | {f"closer.{name}" for name in looks}
     assert named | {"title.Closer look", "title.Sum"} <= words()["zh"].keys()
     assert {f"closer {name}" for name in looks} <= wording.ENGLISH.keys()
