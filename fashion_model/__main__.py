@@ -101,8 +101,10 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from fashion_model import contact_sheet, data, evaluation, report, results
 
-    if options.images is None and (options.sheet or options.fold):
-        options.wrong("--sheet and --fold are about a folder: name it with --images")
+    if options.images is None and (options.sheet or options.fold or options.variants):
+        options.wrong("--sheet, --fold and --variants are about a folder: name it with --images")
+    if options.variants and (options.sheet or options.save):
+        options.wrong("--sheet and --save are about pictures as they are: leave out --variants")
     if options.images is not None and (options.plot or options.data):
         options.wrong("--plot and --data are about Fashion-MNIST: leave out --images")
     about: dict[str, object] = {"network": str(options.network)}
@@ -123,10 +125,12 @@ def evaluate(options: argparse.Namespace) -> int:
         if not pictures:
             raise DataError(f"there is no picture to score in {options.images}, or in its fold.")
         classifier = load(options.network, options.device)
-        outcomes = evaluation.answer_pictures(classifier, pictures)
+        outcomes = evaluation.answer_pictures(classifier, pictures, variants=options.variants)
         folder = evaluation.score_folder(outcomes)
         text = report.folder_text(folder)
         about |= {"images": asdict(folder)}
+        if options.variants:
+            about |= {"variants": options.variants}
         if options.sheet:
             contact_sheet.draw_sheet(classifier, outcomes, options.sheet, options.most)
     if options.save:

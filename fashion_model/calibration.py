@@ -4,12 +4,12 @@ One temperature cannot make up for a network that is too timid where it hesitate
 where it does not, as on drawings: so the confidence in the answer is mapped, by two numbers for
 each kind, to how often such answers are right, and each picture gets the temperature that does it.
 That is learnt from garments alone, and most other things are below all but DOUBT of these: there
-the map goes down to equal confidences, which stay equal.
+the map goes down to equal confidences, which stay equal, and it is learnt from those above.
 
 A network that is right 85 times of 100 and honest about it still says "95 %" of many a wrong
 answer. So what is above SURE has to be earned: temperatures rise for pictures whose confidence
-would come near it, until only SURE_AND_WRONG of the wrong answers are above, as far as the
-calibration error stays within COST.
+pass it, until only SURE_AND_WRONG of the wrong answers are above, as far as the calibration error
+stays within COST. They come to just below it, which is the least that it takes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ KEPT = 0.92  # share of held-out garments that should be answered without "unsur
 SURE = 0.9
 SURE_AND_WRONG = 0.035  # share of the wrong answers that may be above SURE: 0.05, and some to spare
 COST = 0.05  # expected calibration error up to which there may be caution
-KNEE = 0.8  # the confidence up to which there is no caution
+KNEE = 0.89  # the confidence up to which there is no caution
 SUREST = 0.9999
 MOST_ODDS = 15.0  # log-odds of a confidence, on either side, that are told apart
 STEPS = 30  # at most, for the temperature of a wanted confidence
@@ -49,14 +49,17 @@ def temperature(logits: torch.Tensor, accept: torch.Tensor) -> float:
     return float(candidates[torch.stack(losses).argmin()])
 
 
-def platt(logits: torch.Tensor, accept: torch.Tensor, divisor: float) -> tuple[float, float]:
+def platt(
+    logits: torch.Tensor, accept: torch.Tensor, divisor: float, least: float = 0.0
+) -> tuple[float, float]:
     """Slope and intercept that make log-odds of being right of the log-odds of the confidence.
 
     The confidence is that of logits / divisor (N, 10) in the answer (Platt 1999, of the top label
-    as in Gupta and Ramdas 2022, arXiv 2107.08353). Most likely, with as much belief in 1 and 0 as
-    one picture has.
+    as in Gupta and Ramdas 2022, arXiv 2107.08353), where that is least or more. Most likely, with
+    as much belief in 1 and 0 as one picture has.
     """
     top, right = _answers(logits, accept, divisor)
+    top, right = top[top >= least], right[top >= least]
     x = torch.stack([torch.logit(top).clamp(-MOST_ODDS, MOST_ODDS), torch.ones_like(top)], 1)
     believed = torch.tensor([1.0, 0.0], dtype=torch.float64)
     w = believed.clone()

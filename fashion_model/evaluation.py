@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from fashion_model.calibration import SURE
 from fashion_model.data import Labelled
+from fashion_model.decoding import Source
 from fashion_model.errors import InputError
 from fashion_model.images import Prepared
 from fashion_model.metrics import (
@@ -23,6 +24,7 @@ from fashion_model.metrics import (
 )
 from fashion_model.networks import CLASSES
 from fashion_model.predictor import Classifier
+from fashion_model.variants import variants_of
 
 ROLES = ("scored", "other", "vague")  # see Outcome.role
 NO_ANSWER = "no answer"  # beside CLASSES, in counts of answers
@@ -137,22 +139,36 @@ def evaluate(
 
 
 def answer_pictures(
-    classifier: Classifier, pictures: Sequence[Labelled], progress: bool = True
+    classifier: Classifier,
+    pictures: Sequence[Labelled],
+    progress: bool = True,
+    variants: int | None = None,
 ) -> list[Outcome]:
     """Each picture from its path, as an upload; one that cannot be read is an Outcome as well.
 
-    progress: a bar on standard error where that is a terminal.
+    progress: a bar on standard error where that is a terminal. variants: so many of each, see
+    variants_of, in its place.
     """
     outcomes = []
-    for picture in tqdm(
-        pictures, unit="picture", disable=None if progress else True, mininterval=1.0
+    for place, picture in enumerate(
+        tqdm(pictures, unit="picture", disable=None if progress else True, mininterval=1.0)
     ):
+        shown = [picture.path] if variants is None else variants_of(picture, variants, place)
         try:
-            answer = classifier.answer(picture.path)
-            outcomes.append(Outcome(picture, answer.confidences, answer.kind))
-        except InputError as error:
+            for image in shown:
+                outcomes.append(_outcome(classifier, picture, image))
+        except InputError as error:  # there are no variants of what cannot be decoded
             outcomes.append(Outcome(picture, {}, "", str(error)))
     return outcomes
+
+
+def _outcome(classifier: Classifier, picture: Labelled, image: Source) -> Outcome:
+    """What is said of picture, shown as image."""
+    try:
+        answer = classifier.answer(image)
+    except InputError as error:
+        return Outcome(picture, {}, "", str(error))
+    return Outcome(picture, answer.confidences, answer.kind)
 
 
 def score_folder(outcomes: Sequence[Outcome]) -> FolderScore:

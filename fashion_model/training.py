@@ -223,11 +223,12 @@ def calibrated(
             if closer.kind == kind and pictures.fine is not None:
                 logits = logits + logits_of(closer, closer.of(pictures.fine))
         divisor = round(calibration.temperature(logits, pictures.accept), 4)
-        line = calibration.platt(logits, pictures.accept, divisor)
-        made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]
+        doubt = 0.0
         if kind != "dataset":  # in whose form there is nothing else
-            doubt = calibration.doubt_below(logits, pictures.accept, divisor)
-            made["doubt_below"][kind] = round(doubt, 4)
+            doubt = round(calibration.doubt_below(logits, pictures.accept, divisor), 4)
+            made["doubt_below"][kind] = doubt
+        line = calibration.platt(logits, pictures.accept, divisor, doubt)
+        made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]
         by_row = calibration.temperatures(made, [kind] * len(logits), logits)[:, None]
         sure = calibration.sure_from(logits, pictures.accept, by_row)
         made["sure_from"][kind] = calibration.affordable(made, kind, logits, pictures.accept, sure)

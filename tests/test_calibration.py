@@ -165,10 +165,10 @@ def test_always_right_and_always_sure_is_sure():
 
 
 def test_confidences_near_sure_have_to_be_earned():
-    """With sure_from at 0.96, half way up to it is 0.85, and half way from it to 1 an eighth of
-    the 0.06 is still missing."""
-    before = [0.2, 0.5, 0.8, 0.88, 0.96, 0.98, 1 - 1e-12]
-    wanted = [0.2, 0.5, 0.8, 0.85, 0.90, 0.98 - 0.06 / 8, 1.0]
+    """With sure_from at 0.96, half way from 0.89 up to it is 0.895, and half way from it to 1 an
+    eighth of the 0.06 is still missing."""
+    before = [0.2, 0.5, 0.89, 0.925, 0.96, 0.98, 1 - 1e-12]
+    wanted = [0.2, 0.5, 0.89, 0.895, 0.90, 0.98 - 0.06 / 8, 1.0]
     card = {"temperature": {"photo": 2.0}, "sure_from": {"photo": 0.96}}
     logits = claiming(*before) * 2
     divisors = temperatures(card, ["photo"] * len(before), logits)
@@ -212,6 +212,17 @@ def test_platt_finds_how_often_answers_are_right(line):
     nothing = torch.zeros(9, 10, dtype=torch.bool)
     more = torch.cat([logits, logits[:9]]), torch.cat([accept, nothing])
     assert platt(*more, 1.0) == platt(logits, accept, 1.0)
+
+
+def test_platt_is_of_what_is_not_in_doubt():
+    """Whoever is below 0.4 is always wrong: the line of the others stays what it was."""
+    logits, accept = bent(0.5, 0.9)
+    low = F.softmax(logits, 1)[:, 0] < 0.4
+    accept[low] = F.one_hot(torch.ones(int(low.sum()), dtype=torch.long), 10).bool()
+    assert platt(logits, accept, 1.0, 0.4) == pytest.approx((0.5, 0.9), abs=0.08)
+    assert platt(logits * 3, accept, 3.0, 0.4) == pytest.approx((0.5, 0.9), abs=0.08)
+    assert platt(logits, accept, 1.0)[0] > 0.8
+    assert platt(logits, accept, 1.0, 1.1) == (1, 0)  # of none
 
 
 def test_platt_of_few_pictures_stays_near_what_they_claim():

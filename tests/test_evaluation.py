@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from fashion_model.metrics import (
     score_answers,
 )
 from fashion_model.networks import NeuralNetwork
+from fashion_model.variants import variants_of
 
 
 def test_ece_by_hand():
@@ -193,6 +195,45 @@ def test_a_folder_from_its_files_to_the_figures(folder, classifier, sheet):
     ]
 
 
+@pytest.mark.parametrize("place", range(7))
+def test_variants_of_a_picture(real_folder, place):
+    picture = data.load_labelled(real_folder)[place]
+    shown = [np.asarray(image.convert("L")) for image in variants_of(picture, 9, seed=1)]
+    assert len({image.tobytes() for image in shown}) == len(shown) == 9  # more than OTHER_COPIES
+    again, others = (list(variants_of(picture, 9, seed)) for seed in (1, 2))
+    assert np.array_equal(shown[0], np.asarray(again[0].convert("L")))
+    assert not np.array_equal(shown[0], np.asarray(others[0].convert("L")))
+    with Image.open(picture.path) as original:
+        plain = np.asarray(original.convert("L"))
+    assert not any(np.array_equal(image, plain) for image in shown)
+    for image in shown:  # what is drawn or lies there still is
+        assert 0.005 < 1 - image.mean() / 255 < 0.5
+
+
+class Dark(torch.nn.Module):
+    """A finder of what is dark; half of it may be a drawing."""
+
+    def forward(self, x):
+        return 40 * (0.5 - x.mean(1, keepdim=True)), torch.zeros(len(x))
+
+
+def test_a_folder_in_variants(folder, classifier):
+    """All but what cannot be decoded: labels and roles are the picture's own."""
+    classifier = Classifier(classifier.network, classifier.card, Dark())
+    pictures = data.load_labelled(folder)
+    outcomes = answer_pictures(classifier, pictures, progress=False, variants=3)
+    counts = Counter(o.picture.path.stem for o in outcomes)
+    assert counts == {**dict.fromkeys(SHOWS, 3), "broken": 1}
+    plain = answer_pictures(classifier, pictures, progress=False)
+    boots = [o for o in outcomes if o.picture.path.stem == "boot1"]
+    assert {o.picture.label for o in boots} == {"Boots"}
+    assert len({o.confidence for o in [*boots, plain[0]]}) == 4
+    score = score_folder(outcomes)
+    assert [s.count for s in score.sources] == [0, 10]
+    assert [u.path for u in score.unreadable] == [str(folder / "broken.png")]
+    assert score.vague == 3
+
+
 def outcome(answer: str, confidence: float, *accept: int, source="home", label="x") -> Outcome:
     picture = Labelled(Path(f"{label}.png"), source, label, accept, "")
     return Outcome(picture, {answer: confidence}, "photo")
@@ -341,6 +382,15 @@ def test_the_command_on_a_folder(network, folder, tmp_path, capsys):
     assert told["unreadable"][0]["path"] == str(folder / "broken.png")
 
 
+def test_the_command_on_variants(network, folder, capsys):
+    command = ["evaluate", "--device", "cpu", "--network", network, "--images", str(folder)]
+    assert main([*command, "--variants", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["variants"] == 2
+    counts = {label["label"]: label["count"] for label in told["images"]["labels"]}
+    assert counts == {"Boots": 6, "Pants": 1, "Hat": 2, "Polo": 2, "cup": 2, "cat": 2}
+
+
 def test_the_command_on_one_fold(network, folder, capsys):
     command = ["evaluate", "--device", "cpu", "--network", network, "--images", str(folder)]
     pictures = data.load_labelled(folder)
@@ -360,6 +410,10 @@ def test_the_command_on_one_fold(network, folder, capsys):
     [
         (["--sheet", "x.png"], "--images"),
         (["--fold", "0"], "--images"),
+        (["--variants", "2"], "--images"),
+        (["--images", "x", "--variants", "2", "--save"], "leave out --variants"),
+        (["--images", "x", "--variants", "2", "--sheet", "x.png"], "leave out --variants"),
+        (["--images", "x", "--variants", "0"], "'0' is not a number from 1 up"),
         (["--images", "x", "--plot", "x.png"], "--plot"),
         (["--images", "x", "--data", "y"], "--data"),
         (["--plot", "x.jpg"], "'x.jpg' is not FILE.png"),

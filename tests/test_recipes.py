@@ -8,6 +8,7 @@ import torch
 
 from fashion_model import (
     bitmaps,
+    calibration,
     checkpoint,
     close_ups,
     closer,
@@ -381,6 +382,23 @@ def test_each_kind_gets_the_temperature_of_its_own_pictures(options):
     told = training.calibrated(network, {"photo": right, "drawing": wrong})
     assert told["temperature"] == {"photo": 0.1, "drawing": 10.0}
     assert told["unsure_below"]["photo"] > told["unsure_below"]["drawing"]
+
+
+def test_lines_are_learnt_from_what_is_not_in_doubt():
+    """Of Fashion-MNIST's images from all: in their form there is nothing else."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (200, 28, 28), generator=generator, dtype=torch.uint8)
+    torch.manual_seed(0)
+    network = networks.ARCHITECTURES["mlp"]()
+    logits = training.logits_of(network, pixels)
+    pictures = Pictures.of(pixels, torch.where(torch.arange(200) % 3 > 0, *logits.topk(2)[1].T))
+    told = training.calibrated(network, {"photo": pictures, "dataset": pictures})
+    doubt, divisor = told["doubt_below"]["photo"], told["temperature"]["photo"]
+    assert "dataset" not in told["doubt_below"]
+    for kind, least in (("photo", doubt), ("dataset", 0.0)):
+        line = calibration.platt(logits, pictures.accept, divisor, least)
+        assert told["platt"][kind] == pytest.approx(line, abs=1e-4)
+    assert told["platt"]["photo"] != told["platt"]["dataset"]
 
 
 def test_a_run_that_ends_while_it_is_calibrated_goes_on_from_its_last_epoch(
