@@ -4,12 +4,13 @@ One temperature cannot make up for a network that is too timid where it hesitate
 where it does not, as on drawings: so the confidence in the answer is mapped, by two numbers for
 each kind, to how often such answers are right, and each picture gets the temperature that does it.
 That is learnt from garments alone, and most other things are below all but DOUBT of these: there
-the map goes down to equal confidences, which stay equal, and it is learnt from those above.
+the map goes down to equal confidences, which stay equal, and it is learnt from those above. Where
+other things are many, as among drawings, SPREAD tells more of them apart than a confidence does.
 
 A network that is right 85 times of 100 and honest about it still says "95 %" of many a wrong
 answer. So what is above SURE has to be earned: temperatures rise for pictures whose confidence
-pass it, until only SURE_AND_WRONG of the wrong answers are above, as far as the calibration error
-stays within COST. They come to just below it, which is the least that it takes.
+would be, to just below it, until only SURE_AND_WRONG of the wrong answers are above, as far as the
+calibration error stays within COST.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,15 +22,41 @@ from torch.nn import functional as F
 
 from fashion_model.metrics import expected_calibration_error, reliability
 
-DOUBT = 0.06  # share of the held-out garments that are as unsure as most other things
+DOUBT = 0.04  # share of the held-out garments that are as unsure as most other things
 KEPT = 0.92  # share of held-out garments that should be answered without "unsure"
 SURE = 0.9
 SURE_AND_WRONG = 0.035  # share of the wrong answers that may be above SURE: 0.05, and some to spare
 COST = 0.05  # expected calibration error up to which there may be caution
 KNEE = 0.89  # the confidence up to which there is no caution
 SUREST = 0.9999
+SPREAD = {"drawing": 3.0}  # how much it counts that logits lie apart, by kind
 MOST_ODDS = 15.0  # log-odds of a confidence, on either side, that are told apart
 STEPS = 30  # at most, for the temperature of a wanted confidence
+
+
+def learnt(kind: str, logits: torch.Tensor, accept: torch.Tensor) -> dict[str, Any]:
+    """A card's entries on this kind of picture, from held-out ones: logits and accept (N, 10).
+
+    "temperature", "spread" of those in SPREAD, "doubt_below" of all but Fashion-MNIST's images, in
+    whose form there is nothing else, "platt", "sure_from" and "unsure_below".
+    """
+    divisor = round(temperature(logits, accept), 4)
+    made: dict[str, Any] = {"temperature": divisor}
+    spread, doubt = SPREAD.get(kind, 0.0), 0.0
+    if spread:
+        made["spread"] = spread
+    if kind != "dataset":
+        doubt = round(doubt_below(logits, accept, divisor, spread), 6)
+        made["doubt_below"] = doubt
+    line = platt(logits, accept, divisor, doubt, spread)
+    made["platt"] = [round(number, 4) for number in line]
+    card = {key: {kind: value} for key, value in made.items()}
+    kinds = [kind] * len(logits)
+    sure = sure_from(logits, accept, temperatures(card, kinds, logits)[:, None])
+    made["sure_from"] = affordable(card, kind, logits, accept, sure)
+    card["sure_from"] = {kind: made["sure_from"]}
+    limit = unsure_below(logits, accept, temperatures(card, kinds, logits))
+    return {**made, "unsure_below": round(limit, 4)}
 
 
 def temperature(logits: torch.Tensor, accept: torch.Tensor) -> float:
@@ -50,17 +77,23 @@ def temperature(logits: torch.Tensor, accept: torch.Tensor) -> float:
 
 
 def platt(
-    logits: torch.Tensor, accept: torch.Tensor, divisor: float, least: float = 0.0
+    logits: torch.Tensor,
+    accept: torch.Tensor,
+    divisor: float,
+    least: float = 0.0,
+    spread: float = 0.0,
 ) -> tuple[float, float]:
-    """Slope and intercept that make log-odds of being right of the log-odds of the confidence.
+    """Slope and intercept that make log-odds of being right of the evidence.
 
-    The confidence is that of logits / divisor (N, 10) in the answer (Platt 1999, of the top label
-    as in Gupta and Ramdas 2022, arXiv 2107.08353), where that is least or more. Most likely, with
-    as much belief in 1 and 0 as one picture has.
+    That is of the answer of logits / divisor (N, 10) (Platt 1999, of the top label as in Gupta and
+    Ramdas 2022, arXiv 2107.08353), where as a confidence it is least or more. Most likely, with as
+    much belief in 1 and 0 as one picture has.
     """
-    top, right = _answers(logits, accept, divisor)
-    top, right = top[top >= least], right[top >= least]
-    x = torch.stack([torch.logit(top).clamp(-MOST_ODDS, MOST_ODDS), torch.ones_like(top)], 1)
+    _, right = _answers(logits, accept, divisor)
+    odds = _evidence(logits, accept, divisor, spread)
+    kept = odds.sigmoid() >= least
+    odds, right = odds[kept], right[kept]
+    x = torch.stack([odds, torch.ones_like(odds)], 1)
     believed = torch.tensor([1.0, 0.0], dtype=torch.float64)
     w = believed.clone()
     for _ in range(50):  # Newton's
@@ -117,10 +150,21 @@ def affordable(
     return SURE
 
 
-def doubt_below(logits: torch.Tensor, accept: torch.Tensor, divisor: float) -> float:
-    """The confidence of logits (N, 10) / divisor that all garments but DOUBT of them reach."""
-    top, _ = _answers(logits, accept, divisor)
-    return min(float(top.quantile(DOUBT)), SUREST)
+def doubt_below(
+    logits: torch.Tensor, accept: torch.Tensor, divisor: float, spread: float = 0.0
+) -> float:
+    """The evidence of logits (N, 10) / divisor that all garments but DOUBT of them reach, as a
+    confidence."""
+    odds = _evidence(logits, accept, divisor, spread)
+    return min(float(odds.sigmoid().quantile(DOUBT)), SUREST)
+
+
+def _evidence(
+    logits: torch.Tensor, accept: torch.Tensor, divisor: float, spread: float
+) -> torch.Tensor:
+    """evidence's of those that have a right answer, float64 (M,)."""
+    known = logits[accept.any(dim=1)].double().numpy()
+    return torch.from_numpy(evidence(known, np.float64(divisor), spread)[1])
 
 
 def unsure_below(logits: torch.Tensor, accept: torch.Tensor, divisors: torch.Tensor) -> float:
@@ -135,36 +179,37 @@ def temperatures(
 ) -> torch.Tensor:
     """What to divide each row of logits (N, 10) by, float64 (N,), given its kind of picture.
 
-    card: a checkpoint's, with "temperature", "platt", "doubt_below" and "sure_from" by kind; where
-    it says nothing of a kind, 1. What platt makes of a confidence at doubt_below goes down in a
-    straight line to that of ten equal ones; what it makes of one from KNEE to sure_from is brought
-    to between KNEE and SURE, in a straight line; above it, the confidence soon is what it was. The
-    temperature is found that does it.
+    card: a checkpoint's, with what learnt makes by kind; where it says nothing of a kind, 1. What
+    platt makes of the evidence at doubt_below goes down in a straight line to the confidence of ten
+    equal logits; what it makes of more, from KNEE to sure_from, is brought to between KNEE and
+    SURE, in a straight line; above it, the confidence soon is what it was. The temperature is found
+    that does it.
     """
-    keys = ("temperature", "sure_from", "platt", "doubt_below")
-    by_kind, sure, line, doubt = (card.get(key, {}) for key in keys)
+    keys = ("temperature", "sure_from", "platt", "doubt_below", "spread")
+    by_kind, sure, line, doubt, apart = (card.get(key, {}) for key in keys)
     divisors = np.array([by_kind.get(kind, 1.0) for kind in kinds], dtype=np.float64)
     limits = np.array([sure.get(kind, SURE) for kind in kinds], dtype=np.float64)
-    lines = np.array([line.get(kind, (1.0, 0.0)) for kind in kinds], dtype=np.float64).reshape(
-        -1, 2
-    )
+    lines = np.array([line.get(kind, (1.0, 0.0)) for kind in kinds], np.float64).reshape(-1, 2)
+    spread = np.array([apart.get(kind, 0.0) for kind in kinds], dtype=np.float64)
     least = 1 / logits.shape[1]  # the confidence of equal logits
+    equal = np.where(spread > 0, 0.0, least)  # and what their evidence is as one
     doubts = np.array([doubt.get(kind, least) for kind in kinds], dtype=np.float64)
     # NumPy, for one picture is the rule: a step of it costs a third of what it costs in PyTorch
     scores = logits.double().numpy()
     scores = scores - scores.max(1, keepdims=True)
-    top = 1 / np.exp(scores / divisors[:, None]).sum(1)
-    odds = (np.log(top) - np.log1p(-top.clip(max=1 - 1e-12))).clip(-MOST_ODDS, MOST_ODDS)
+    top, odds = evidence(scores, divisors[:, None], spread)
+    told = 1 / (1 + np.exp(-odds))
     honest = _by(lines, odds)
-    honest = np.where((lines == (1, 0)).all(1), top, honest)
-    room = np.maximum(doubts - least, 1e-9)
-    rise = (_by(lines, np.log(doubts) - np.log1p(-doubts)) - least).clip(min=0) / room
-    honest = np.where(top < doubts, least + (top - least) * rise, honest)
+    honest = np.where((lines == (1, 0)).all(1) & (spread == 0), top, honest)
+    room = np.maximum(doubts - equal, 1e-9)
+    limit = _by(lines, np.log(doubts.clip(min=1e-12)) - np.log1p(-doubts))
+    rise = (limit - least).clip(min=0) / room
+    honest = np.where(told < doubts, least + (told - equal).clip(min=0) * rise, honest)
     below = KNEE + (honest - KNEE) * (SURE - KNEE) / (limits - KNEE)
     above = honest - (limits - SURE) * ((1 - honest) / (1 - limits)) ** 3
     wary = np.where(honest <= limits, below, above)
     wanted = np.where((honest > KNEE) & (limits > SURE), wary, honest)
-    other = (wanted != top).nonzero()[0]
+    other = ((wanted != top) & (scores.min(1) < 0)).nonzero()[0]  # equal logits stay equal
     if len(other):
         wanted = wanted[other].clip(min=1.01 / scores.shape[1])  # no answer is less likely
         few, sharp = scores[other], 1 / divisors[other]  # what few is multiplied by
@@ -178,6 +223,25 @@ def temperatures(
                 break
         divisors[other] = 1 / found
     return torch.from_numpy(divisors)
+
+
+def evidence(
+    logits: np.ndarray, divisors: np.ndarray | np.float64, spread: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The confidence of logits (N, 10) / divisors, one or (N, 1), in their answer, and what speaks
+    for that: its log-odds, and spread times the logarithm of how far the logits lie apart; float64
+    (N,) each, the second within MOST_ODDS of 0.
+
+    Of things that are no garment networks learn to say little, which a Softmax does not show where
+    logits are few and small. Their standard deviation does, better than the largest logit would
+    (Hendrycks et al. 2022, arXiv 1911.11132).
+    """
+    scores = logits / divisors
+    scores = scores - scores.max(1, keepdims=True)
+    top = 1 / np.exp(scores).sum(1)
+    odds = np.log(top) - np.log1p(-top.clip(max=1 - 1e-12))
+    odds = odds + spread * np.log(scores.std(1).clip(min=1e-12))
+    return top, odds.clip(-MOST_ODDS, MOST_ODDS)
 
 
 def _by(lines: np.ndarray, odds: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from fashion_model.run import Recipe, Run
 
 CONFIDENCES = (
     "temperature",
+    "spread",
     "platt",
     "doubt_below",
     "sure_from",
@@ -222,19 +223,8 @@ def calibrated(
         for closer in closers:
             if closer.kind == kind and pictures.fine is not None:
                 logits = logits + logits_of(closer, closer.of(pictures.fine))
-        divisor = round(calibration.temperature(logits, pictures.accept), 4)
-        doubt = 0.0
-        if kind != "dataset":  # in whose form there is nothing else
-            doubt = round(calibration.doubt_below(logits, pictures.accept, divisor), 4)
-            made["doubt_below"][kind] = doubt
-        line = calibration.platt(logits, pictures.accept, divisor, doubt)
-        made["temperature"][kind], made["platt"][kind] = divisor, [round(n, 4) for n in line]
-        by_row = calibration.temperatures(made, [kind] * len(logits), logits)[:, None]
-        sure = calibration.sure_from(logits, pictures.accept, by_row)
-        made["sure_from"][kind] = calibration.affordable(made, kind, logits, pictures.accept, sure)
-        by_row = calibration.temperatures(made, [kind] * len(logits), logits)
-        limit = calibration.unsure_below(logits, pictures.accept, by_row)
-        made["unsure_below"][kind] = round(limit, 4)
+        for key, value in calibration.learnt(kind, logits, pictures.accept).items():
+            made[key][kind] = value
     return made
 
 

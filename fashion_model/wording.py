@@ -54,9 +54,9 @@ ENGLISH = {
     "tempered": "Each logit is divided by {temperature}, the temperature; then e to that power is "
     "divided by the sum of all ten: ten confidences that add up to 1. The temperature was set "
     "after training, on pictures held out, so that of the answers given with 80 % confidence "
-    "about 80 % are right. It differs from picture to picture: higher where more than 80 % would "
-    "be claimed, so that hardly a wrong answer is given with more than 90 %; and such that the "
-    "network stays unsure where it is less sure than of nearly all garments.",
+    "about 80 % are right. It differs from picture to picture: higher where more than 90 % would "
+    "be claimed too easily, so that hardly a wrong answer is given with more than 90 %; and such "
+    "that the network stays unsure where its logits say less than those of nearly all garments.",
     "argmax": "The answer is the class with the highest confidence: {label}.",
     "unknown": "This looks like nothing the network knows. The closest of its ten classes is "
     "{first}, with only {p}.",

@@ -1,7 +1,9 @@
 """Calibration on logits whose right temperature is known, and by hand."""
 
 import math
+from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from fashion_model import calibration
 from fashion_model.calibration import (
     affordable,
     doubt_below,
+    evidence,
     platt,
     sure_from,
     temperature,
@@ -103,10 +106,71 @@ def test_what_is_in_doubt_goes_down_to_equal_confidences_in_a_straight_line():
     assert lifted[1] > 0.55
 
 
+def test_evidence_by_hand():
+    """Logits 4, 2, 0 ... halved: 2, 1, 0 ..., which lie apart by the root of 0.5 - 0.3 squared."""
+    logits = np.array([[4.0, 2.0] + [0.0] * 8])
+    apart = math.sqrt(0.5 - 0.3**2)
+    confidence = math.exp(2) / (math.exp(2) + math.exp(1) + 8)
+    odds = math.log(confidence / (1 - confidence))
+    for spread in (0.0, 3.0):
+        top, found = evidence(logits, np.float64(2), spread)
+        assert top[0] == pytest.approx(confidence)
+        assert found[0] == pytest.approx(odds + spread * math.log(apart))
+    again, many = evidence(np.concatenate([logits, logits]), np.array([[2.0], [4.0]]), 1.0)
+    assert again[0] == top[0] > again[1]
+    assert many[0] == pytest.approx(odds + math.log(apart))
+    assert evidence(np.zeros((1, 10)), np.float64(1), 3.0)[1] == -calibration.MOST_ODDS
+    assert evidence(logits * 1e6, np.float64(1), 3.0)[1] == calibration.MOST_ODDS
+
+
+def test_who_says_little_is_in_doubt_however_sure():
+    """Twice as likely as all others together, once by a logit of 2.9 and once by one of 9.4 among
+    others that lie far apart: by its confidence, neither would be less sure than the other."""
+    faint = [math.log(18)] + [0.0] * 9
+    others = [8.0, 8.0] + [0.0] * 7
+    loud = [math.log(2 * (2 * math.exp(8) + 7)), *others]
+    logits = torch.tensor([faint, loud, [0.0] * 10], dtype=torch.float64)
+    card = {"spread": {"drawing": 3.0}, "doubt_below": {"drawing": 0.99}, "platt": {}}
+    told, plain = (
+        F.softmax(logits / temperatures(c, ["drawing"] * 3, logits)[:, None], 1).amax(1).tolist()
+        for c in (card, {})
+    )
+    assert plain == pytest.approx([2 / 3, 2 / 3, 0.1])
+    assert told[0] < 0.62 < 0.9 < told[1]
+    assert told[2] == pytest.approx(0.1)
+    odds = [math.log(2) + 3 * math.log(row.std(correction=0).item()) for row in logits[:2]]
+    below, above = (1 / (1 + math.exp(-o)) for o in odds)
+    assert below < 0.99 < above
+    assert told == pytest.approx([0.1 + below * 0.89 / 0.99, above, 0.1], abs=1e-6)
+
+
+def test_what_is_learnt_of_drawings_counts_how_far_logits_lie_apart():
+    """Where that says how often answers are right, confidences are told by it of drawings alone,
+    and are honest but for caution and for what is in doubt."""
+    generator = torch.Generator().manual_seed(0)
+    size = torch.exp(torch.randn(20_000, 1, generator=generator, dtype=torch.float64) / 2)
+    logits = torch.randn(20_000, 10, generator=generator, dtype=torch.float64) * size
+    chance = torch.from_numpy(evidence(logits.numpy(), np.float64(1), 3.0)[1] / 2).sigmoid()
+    right = torch.rand(20_000, generator=generator, dtype=torch.float64) < chance
+    accept = F.one_hot(torch.where(right, *logits.topk(2, dim=1)[1].T), 10).bool()
+    errors = {}
+    for kind in ("drawing", "photo"):
+        made = calibration.learnt(kind, logits, accept)
+        assert made.get("spread", 0.0) == {"drawing": 3.0, "photo": 0.0}[kind]
+        card = {key: {kind: value} for key, value in made.items() if key != "sure_from"}
+        rows = temperatures(card, [kind] * len(logits), logits)
+        top = F.softmax(logits / rows[:, None], 1).amax(1)
+        errors[kind] = (top - chance)[chance > 0.3].abs().mean().item()
+    assert errors["drawing"] < errors["photo"] / 2
+    assert errors["drawing"] < 0.05
+    assert "doubt_below" not in calibration.learnt("dataset", logits, accept)
+
+
 def test_equal_logits_stay_equal_and_no_confidence_falls_below_them():
     """Also where a line makes less than equal confidences of what is in doubt: 0.02 of 0.3."""
-    for lift in (2.0, -4.0):
+    for lift, apart in product((2.0, -4.0), (0.0, 3.0)):
         card = {"platt": {"photo": (0.3, lift)}, "doubt_below": {"photo": 0.3}}
+        card["spread"] = {"photo": apart}
         logits = torch.cat([torch.zeros(1, 10, dtype=torch.float64), claiming(0.12, 0.2)])
         divisors = temperatures(card, ["photo"] * 3, logits)
         found = F.softmax(logits / divisors[:, None], 1)
