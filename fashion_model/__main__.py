@@ -126,11 +126,15 @@ def evaluate(options: argparse.Namespace) -> int:
             raise DataError(f"there is no picture to score in {options.images}, or in its fold.")
         classifier = load(options.network, options.device)
         outcomes = evaluation.answer_pictures(classifier, pictures, variants=options.variants)
+        if not outcomes:
+            raise DataError(f"training leaves out all pictures in {options.images}: no variants.")
         folder = evaluation.score_folder(outcomes)
         text = report.folder_text(folder)
         about |= {"images": asdict(folder)}
         if options.variants:
-            about |= {"variants": options.variants}
+            shown = len({outcome.picture.path for outcome in outcomes})
+            about |= {"variants": options.variants, "pictures": shown}
+            text = f"{report.variants_text(options.variants, shown, len(pictures))}\n\n{text}"
         if options.sheet:
             contact_sheet.draw_sheet(classifier, outcomes, options.sheet, options.most)
     if options.save:

@@ -74,6 +74,7 @@ class SourceScore:
     accuracy: a picture without an answer counts as wrong. macro_accuracy: the mean
     over the sets of classes that pictures accept.
     ece_by_chance: what ece would be of so few answers if all confidences were honest.
+    It is None where pictures come in variants, which are right or wrong together.
     ece, wrong, sure_and_wrong (the share of the wrong answers that are above SURE) and kinds (the
     share read as each kind) are of the answers alone. auroc: of the confidence, scored pictures
     against other things, where no answer is confidence 0.
@@ -146,8 +147,9 @@ def answer_pictures(
 ) -> list[Outcome]:
     """Each picture from its path, as an upload; one that cannot be read is an Outcome as well.
 
-    progress: a bar on standard error where that is a terminal. variants: so many of each, see
-    variants_of, in its place.
+    progress: a bar on standard error where that is a terminal. variants: so many of each in its
+    place, and none of what training leaves out, see variants_of; of what cannot be read as many
+    errors.
     """
     outcomes = []
     for place, picture in enumerate(
@@ -158,7 +160,7 @@ def answer_pictures(
             for image in shown:
                 outcomes.append(_outcome(classifier, picture, image))
         except InputError as error:  # there are no variants of what cannot be decoded
-            outcomes.append(Outcome(picture, {}, "", str(error)))
+            outcomes += [Outcome(picture, {}, "", str(error))] * (variants or 1)
     return outcomes
 
 
@@ -190,7 +192,9 @@ def score_folder(outcomes: Sequence[Outcome]) -> FolderScore:
     return FolderScore(
         sources=[_score_source(source, by_source[source]) for source in sorted(by_source)],
         labels=labels,
-        unreadable=[Unreadable(str(o.picture.path), o.error) for o in outcomes if o.error],
+        unreadable=list(
+            dict.fromkeys(Unreadable(str(o.picture.path), o.error) for o in outcomes if o.error)
+        ),
         vague=sum(o.role == "vague" for o in outcomes),
     )
 
@@ -208,13 +212,14 @@ def _score_source(source: str, outcomes: Sequence[Outcome]) -> SourceScore:
     by_classes = _grouped(scored, lambda o: o.picture.accept).values()
     bins = reliability([o.confidence for o in answered], [o.right for o in answered])
     kinds = Counter(o.kind for o in answered)
+    single = len({o.picture.path for o in answered}) == len(answered)
     return SourceScore(
         source=source,
         count=len(scored),
         accuracy=_mean([o.right for o in scored]),
         macro_accuracy=_mean([_mean([o.right for o in group]) or 0.0 for group in by_classes]),
         ece=expected_calibration_error(bins),
-        ece_by_chance=ece_by_chance([o.confidence for o in answered]),
+        ece_by_chance=ece_by_chance([o.confidence for o in answered]) if single else None,
         wrong=len(sure),
         sure_and_wrong=_mean(sure),
         kinds={kind: count / len(answered) for kind, count in sorted(kinds.items())},

@@ -73,7 +73,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add.add_argument(
         "--fold", type=_fold, metavar="K[/N]", help="only the senders of fold K of N (5), from 0"
     )
-    again = "so many variants of each picture in its place: lit, turned, drawn anew"
+    again = "so many variants of each in its place: photos lit and turned, PNGs drawn anew"
     add.add_argument("--variants", type=_count, metavar="N", help=again)
     add.add_argument("--sheet", type=_png, metavar="FILE", help="draw pictures, failures first")
     add.add_argument("--most", type=_count, default=60, help="so many on the sheet (60)")

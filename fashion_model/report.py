@@ -42,15 +42,16 @@ def folder_text(score: FolderScore) -> str:
     sure = f"wrong>{SURE:.1f}"
     head = ("source", "scored", "accuracy", "macro", "ECE", "by chance", sure, "AUROC", "others")
     rows = [_source_row(s) for s in score.sources]
-    parts = [
-        _table((*head, "no answer", "read as"), rows, left=(0, 10)),
-        "by chance: the ECE that honest confidences would show on so few pictures",
+    parts = [_table((*head, "no answer", "read as"), rows, left=(0, 10))]
+    if any(s.ece_by_chance is not None for s in score.sources):
+        parts.append("by chance: the ECE that honest confidences would show on so few pictures")
+    parts.append(
         _table(
             ("source", "label", "n", "accuracy", "confidence", "answers"),
             [_label_row(label) for label in score.labels],
             left=(0, 1, 5),
-        ),
-    ]
+        )
+    )
     if score.vague:
         noun = "picture" if score.vague == 1 else "pictures"
         parts.append(f"Left out of the figures: {score.vague:,} {noun} whose label is vague.")
@@ -58,6 +59,12 @@ def folder_text(score: FolderScore) -> str:
         lines = [f"  {u.path}: {u.error}" for u in score.unreadable]
         parts.append("\n".join((f"Without an answer: {len(lines):,}", *lines)))
     return "\n\n".join(parts)
+
+
+def variants_text(variants: int, shown: int, pictures: int) -> str:
+    """What is counted where so many pictures are shown in variants each."""
+    left = f", without {pictures - shown:,} that training leaves out" if shown < pictures else ""
+    return f"{variants:,} variants each of {shown:,} of {pictures:,} pictures{left}"
 
 
 def plot(score: DatasetScore, path: str | Path, title: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Pictures as others might have taken or drawn them, so many that little is left to chance."""
+"""Pictures as others might have taken or drawn them: more answers, though no more people."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -15,7 +15,7 @@ def variants_of(picture: Labelled, count: int, seed: int = 0) -> Iterator[Image.
     """So many variants of a picture, the same for the same seed: a photo turned, cropped, lit and
     scaled anew, a drawing bent, and drawn again with other pens.
 
-    As networks learn from, and confidences are calibrated on; none of what training leaves out.
+    A PNG is taken for a drawing, as in training, and there are none of what training leaves out.
     """
     if picture.kind == "photo":
         items = corpus.real_photos([picture], np.random.default_rng(seed), count)

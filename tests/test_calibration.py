@@ -163,7 +163,36 @@ def test_what_is_learnt_of_drawings_counts_how_far_logits_lie_apart():
         errors[kind] = (top - chance)[chance > 0.3].abs().mean().item()
     assert errors["drawing"] < errors["photo"] / 2
     assert errors["drawing"] < 0.05
-    assert "doubt_below" not in calibration.learnt("dataset", logits, accept)
+
+
+@pytest.mark.parametrize("kind", ["dataset", "drawing", "photo"])
+def test_what_is_learnt_is_what_each_of_these_says(kind):
+    logits, accept = drawn(3_000, sharp=4.0)
+    made = calibration.learnt(kind, logits, accept)
+    spread = {"drawing": 3.0}.get(kind, 0.0)
+    divisor, doubt = made["temperature"], made.get("doubt_below", 0.0)
+    assert ("doubt_below" in made, "spread" in made) == (kind != "dataset", kind == "drawing")
+    assert divisor == pytest.approx(temperature(logits, accept), abs=1e-4)
+    if kind != "dataset":
+        assert doubt == pytest.approx(doubt_below(logits, accept, divisor, spread), abs=1e-6)
+        told = torch.from_numpy(evidence(logits.double().numpy(), np.float64(divisor), spread)[1])
+        assert (told.sigmoid() < doubt).double().mean() == pytest.approx(0.04, abs=0.002)
+    line = platt(logits, accept, divisor, doubt, spread)
+    assert made["platt"] == pytest.approx(line, abs=1e-4)
+    card = {key: {kind: made[key]} for key in made if key not in ("sure_from", "unsure_below")}
+    rows = temperatures(card, [kind] * 3_000, logits)
+    sure = sure_from(logits, accept, rows[:, None])
+    assert made["sure_from"] == affordable(card, kind, logits, accept, sure)
+    card["sure_from"] = {kind: made["sure_from"]}
+    rows = temperatures(card, [kind] * 3_000, logits)
+    assert made["unsure_below"] == pytest.approx(unsure_below(logits, accept, rows), abs=1e-4)
+
+
+def test_enormous_logits_are_as_unsure_as_they_can_be_made():
+    logits = torch.zeros(2, 10, dtype=torch.float64)
+    logits[:, 0] = torch.tensor([1e3, 1e5])
+    found = temperatures({"platt": {"photo": (0.1, 0.0)}}, ["photo"] * 2, logits)
+    assert found.tolist() == [16.0, 16.0]
 
 
 def test_equal_logits_stay_equal_and_no_confidence_falls_below_them():

@@ -223,13 +223,15 @@ def test_a_folder_in_variants(folder, classifier):
     pictures = data.load_labelled(folder)
     outcomes = answer_pictures(classifier, pictures, progress=False, variants=3)
     counts = Counter(o.picture.path.stem for o in outcomes)
-    assert counts == {**dict.fromkeys(SHOWS, 3), "broken": 1}
+    assert counts == dict.fromkeys([*SHOWS, "broken"], 3)
     plain = answer_pictures(classifier, pictures, progress=False)
     boots = [o for o in outcomes if o.picture.path.stem == "boot1"]
     assert {o.picture.label for o in boots} == {"Boots"}
     assert len({o.confidence for o in [*boots, plain[0]]}) == 4
     score = score_folder(outcomes)
-    assert [s.count for s in score.sources] == [0, 10]
+    assert [s.count for s in score.sources] == [0, 12]
+    assert [s.ece_by_chance for s in score.sources] == [None, None]  # they are no 12 pictures
+    assert score.sources[1].no_answer == 3
     assert [u.path for u in score.unreadable] == [str(folder / "broken.png")]
     assert score.vague == 3
 
@@ -388,7 +390,23 @@ def test_the_command_on_variants(network, folder, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["variants"] == 2
     counts = {label["label"]: label["count"] for label in told["images"]["labels"]}
-    assert counts == {"Boots": 6, "Pants": 1, "Hat": 2, "Polo": 2, "cup": 2, "cat": 2}
+    assert counts == {"Boots": 6, "Pants": 2, "Hat": 2, "Polo": 2, "cup": 2, "cat": 2}
+    assert told["pictures"] == 8
+
+    with (folder / "labels.csv").open("a") as file:
+        file.write("polo.png,home,Body,,1\n")
+    assert main([*command, "--variants", "2"]) == 0
+    out = capsys.readouterr().out
+    first = "2 variants each of 8 of 9 pictures, without 1 that training leaves out"
+    assert out.startswith(first + "\n")
+    assert "by chance:" not in out
+
+
+def test_variants_of_nothing_are_an_error(network, folder, capsys):
+    (folder / "labels.csv").write_text("path,source,label,accept,sender\npolo.png,home,Body,,1\n")
+    command = ["evaluate", "--device", "cpu", "--network", network, "--images", str(folder)]
+    assert main([*command, "--variants", "2"]) == 1
+    assert "training leaves out" in capsys.readouterr().err
 
 
 def test_the_command_on_one_fold(network, folder, capsys):
