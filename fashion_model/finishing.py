@@ -45,7 +45,8 @@ def blend(
     two.load_state_dict(mean)
     validation = Pictures.of(*data.split(*data.load_fashion_mnist(True, root))[1])
     scores = scored(two, validation, Pictures.of(*data.load_fashion_mnist(False, root)))
-    card.pop("people", None)
+    for key in ("people", "results"):
+        card.pop(key, None)
     card |= _looks([told, card], real)
     path, more = place(card["architecture"], real is not None) if out is None else (Path(out), {})
     checkpoint.load_closers(path, card, "cpu")  # before anything is written
@@ -127,6 +128,7 @@ def calibrate(
     trained, card = checkpoint.load(network, "cpu")
     if card["architecture"] not in CLASSIFIERS:
         raise CheckpointError(f"{network} names no classes: there is nothing to calibrate.")
+    card.pop("results", None)  # which were of other confidences
     path = checkpoint.resolve(network) if out is None else Path(out)
     if closers is not None and (like is not None or real is None):
         raise DataError(

@@ -11,6 +11,10 @@ from fashion_model import checkpoint
 from fashion_model.errors import DataError
 
 DIGITS = 5  # of every figure that is kept
+FIGURES = (  # of DatasetScore and SourceScore, in a checkpoint's card
+    *("count", "accuracy", "macro_accuracy", "ece", "ece_by_chance", "sure_and_wrong"),
+    *("auroc", "others"),
+)
 
 
 def path_of(name: str | Path) -> Path:
@@ -19,10 +23,11 @@ def path_of(name: str | Path) -> Path:
 
 
 def keep(name: str | Path, networks: Sequence[nn.Module], found: dict[str, Any]) -> Path:
-    """Write found, what 'evaluate --json' prints, beside what the file holds of these weights.
+    """Write found, what 'evaluate --json' prints, beside what the file holds of these weights, and
+    the figures that matter most into the checkpoint's card, as "results".
 
-    networks: all that answer, see Classifier.networks. What is known of pictures one by one, and
-    of labels that are not scored, stays out.
+    networks: all that answer, see Classifier.networks; the first is the checkpoint's. What is known
+    of pictures one by one, and of labels that are not scored, stays out.
     """
     path = path_of(name)
     kept = {**load(name, networks), **{k: v for k, v in found.items() if k != "network"}}
@@ -30,6 +35,10 @@ def keep(name: str | Path, networks: Sequence[nn.Module], found: dict[str, Any])
         kept["images"] = {**_summary(kept["images"]), "finder": _finder()}
     about = {"weights": _digest(networks), **_rounded(kept)}
     path.write_text(json.dumps(about, sort_keys=True) + "\n", encoding="utf-8")
+    network, card = checkpoint.load(name, "cpu")
+    if checkpoint.digest(network) == checkpoint.digest(networks[0]):
+        card["results"] = _rounded(_figures(kept))
+        checkpoint.save(checkpoint.resolve(name), network, card)
     return path
 
 
@@ -62,6 +71,17 @@ def _digest(networks: Sequence[nn.Module]) -> str:
 
 def _finder() -> str:
     return checkpoint.digest(checkpoint.load("finder", "cpu")[0])
+
+
+def _figures(kept: dict[str, Any]) -> dict[str, Any]:
+    """A card's "results": of the test images, and of pictures by people for each source."""
+    found: dict[str, Any] = {key: kept[key] for key in ("fold", "folds") if key in kept}
+    scores = {source["source"]: source for source in kept.get("images", {}).get("sources", [])}
+    if "fashion_mnist" in kept:
+        scores["test"] = kept["fashion_mnist"]
+    for name, score in scores.items():
+        found[name] = {key: value for key, value in score.items() if key in FIGURES}
+    return found
 
 
 def _summary(images: dict[str, Any]) -> dict[str, Any]:

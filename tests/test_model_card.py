@@ -56,6 +56,11 @@ def test_the_committed_results_are_those_of_the_committed_weights(name):
     assert right / 10_000 == pytest.approx(score["accuracy"], abs=1e-5)
     assert sum(b["count"] for b in score["bins"]) == 10_000
     assert results.path_of(name).stat().st_size < 20_000
+    told = classifier.card["results"]
+    assert told["test"]["ece"] == score["ece"]
+    for source in about["images"]["sources"]:
+        assert told[source["source"]].items() <= source.items()
+        assert told[source["source"]]["macro_accuracy"] > 0.7
 
 
 def test_the_digest_is_of_the_weights_alone(network):
@@ -71,6 +76,7 @@ def test_the_digest_is_of_the_weights_alone(network):
 
 def test_results_are_kept_together_and_forgotten_with_the_weights(network, found, tmp_path):
     name = tmp_path / "some.safetensors"
+    checkpoint.save(name, network, {"architecture": "mlp", "seed": 7})
     assert results.load(name, [network]) == {}
     results.keep(name, [network], {"network": "some", "fashion_mnist": found["fashion_mnist"]})
     path = results.keep(name, [network], {"images": found["images"], "fold": 3})
@@ -80,11 +86,21 @@ def test_results_are_kept_together_and_forgotten_with_the_weights(network, found
     assert about["fashion_mnist"]["accuracy"] == 0.33333
     assert [label["label"] for label in about["images"]["labels"]][-1] == "Pants"
     assert "secret" not in path.read_text()
+    again, card = checkpoint.load(name, "cpu")
+    assert (checkpoint.digest(again), card["seed"]) == (checkpoint.digest(network), 7)
+    assert card["results"]["fold"] == 3
+    assert card["results"]["test"]["accuracy"] == 0.33333
+    for source in found["images"]["sources"]:
+        told = card["results"][source["source"]]
+        assert told["count"] == source["count"]
+        assert told["accuracy"] == pytest.approx(source["accuracy"], abs=1e-5)
+        assert "bins" not in told
     with torch.no_grad():
         network.linear_relu_stack[0].bias[0] += 1
     assert results.load(name, [network]) == {}
     results.keep(name, [network], {"fold": 1})
     assert results.load(name, [network]) == {"fold": 1}  # nothing of the old weights
+    assert checkpoint.load(name, "cpu")[1] == card  # which are still those of the checkpoint
     path.write_text("{")
     with pytest.raises(DataError, match="evaluate --save"):
         results.load(name, [network])
@@ -92,6 +108,7 @@ def test_results_are_kept_together_and_forgotten_with_the_weights(network, found
 
 def test_what_people_send_is_forgotten_with_the_finder(network, found, tmp_path, monkeypatch):
     name = tmp_path / "some.safetensors"
+    checkpoint.save(name, network, {"architecture": "mlp"})
     results.keep(name, [network], found)
     results.keep(name, [network], {"fold": 3})
     assert set(results.load(name, [network])) == {"fashion_mnist", "images", "fold"}

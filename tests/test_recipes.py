@@ -237,7 +237,7 @@ def test_a_folder_where_no_photo_is_held_out(options, real_folder):
 def test_calibrating_anew_changes_nothing_but_what_it_is_about(options, real_folder, tmp_path):
     path = make("mlp", real=real_folder, **options)
     network, card = checkpoint.load(path, "cpu")
-    spoilt = {"temperature": {"photo": 9.0}, "sure_from": {}, "unsure_below": {}}
+    spoilt = {"temperature": {"photo": 9.0}, "sure_from": {}, "unsure_below": {}, "results": {}}
     checkpoint.save(tmp_path / "spoilt.safetensors", network, {**card, **spoilt})
     again = finishing.calibrate(
         tmp_path / "spoilt.safetensors",
