@@ -127,7 +127,10 @@ def evaluate(options: argparse.Namespace) -> int:
         classifier = load(options.network, options.device)
         outcomes = evaluation.answer_pictures(classifier, pictures, variants=options.variants)
         if not outcomes:
-            raise DataError(f"training leaves out all pictures in {options.images}: no variants.")
+            raise DataError(
+                f"training leaves out all pictures in {options.images}, so that they have no "
+                f"variants: leave out --variants."
+            )
         folder = evaluation.score_folder(outcomes)
         text = report.folder_text(folder)
         about |= {"images": asdict(folder)}

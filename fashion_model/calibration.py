@@ -29,7 +29,7 @@ SURE_AND_WRONG = 0.035  # share of the wrong answers that may be above SURE: 0.0
 COST = 0.05  # expected calibration error up to which there may be caution
 KNEE = 0.89  # the confidence up to which there is no caution
 SUREST = 0.9999
-SPREAD = {"drawing": 3.0}  # how much it counts that logits lie apart, by kind
+SPREAD = {"drawing": 3.0}  # how much it counts that logits lie apart; of photos it is less honest
 MOST_ODDS = 15.0  # log-odds of a confidence, on either side, that are told apart
 STEPS = 30  # at most, for the temperature of a wanted confidence
 
@@ -183,8 +183,7 @@ def temperatures(
     platt makes of the evidence at doubt_below goes down in a straight line to the confidence of ten
     equal logits; what it makes of more, from KNEE to sure_from, is brought to between KNEE and
     SURE, in a straight line; above it, the confidence soon is what it was. The temperature is found
-    that does it, or the nearest from a sixteenth to sixteen times of the kind's: two logits that
-    are nearly equal stay so.
+    that does it, or the nearest from a sixteenth to sixteen times the kind's.
     """
     keys = ("temperature", "sure_from", "platt", "doubt_below", "spread")
     by_kind, sure, line, doubt, apart = (card.get(key, {}) for key in keys)

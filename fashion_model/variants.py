@@ -12,8 +12,8 @@ from fashion_model.data import Labelled
 
 
 def variants_of(picture: Labelled, count: int, seed: int = 0) -> Iterator[Image.Image]:
-    """So many variants of a picture, the same for the same seed: a photo turned, cropped, lit and
-    scaled anew, a drawing bent, and drawn again with other pens.
+    """So many variants of a picture, the same for the same seed and count: a photo turned, cropped,
+    lit and scaled anew, a drawing bent, and drawn again with other pens.
 
     A PNG is taken for a drawing, as in training, and there are none of what training leaves out.
     """
