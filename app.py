@@ -14,7 +14,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # it copies them al
 # A folder of our own, for what is old in it gets deleted.
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "fashion-pictures"))
 
-from page.beside import Beside, two_cores, wanted
+from fashion_model.web.beside import Beside, two_cores, wanted
 
 # Before the imports that take seconds, for it has its own
 BESIDE = Beside(two_cores()) if __name__ == "__main__" and wanted() else None
@@ -25,14 +25,14 @@ import torch
 import fashion_model
 from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
 from fashion_model.checkpoint import resolve
-from fashion_model.images import KINDS
-from page import serving
-from page.ahead import Ahead
-from page.api import publish
-from page.elsewhere import Elsewhere
-from page.examples import EXAMPLES, chosen, gallery
-from page.more import Panels, functions
-from page.payloads import (
+from fashion_model.preprocessing import KINDS
+from fashion_model.web import serving
+from fashion_model.web.ahead import Ahead
+from fashion_model.web.api import publish
+from fashion_model.web.elsewhere import Elsewhere
+from fashion_model.web.examples import EXAMPLES, chosen, gallery
+from fashion_model.web.more import Panels, functions
+from fashion_model.web.payloads import (
     MAX_FILE_BYTES,
     for_page,
     from_api,
@@ -41,15 +41,15 @@ from page.payloads import (
     told,
     undecoded,
 )
-from page.why import MAX_DRAWING_BYTES
-from page.words import script, text, translations
+from fashion_model.web.why import MAX_DRAWING_BYTES
+from fashion_model.web.words import script, text, translations
 
 AHEAD = None if BESIDE is None else Ahead(BESIDE, DEFAULT)
-HERE = Path(__file__).resolve().parent
+STATIC = Path(__file__).resolve().parent / "fashion_model" / "web" / "static"
 
 
 def asset(name: str) -> str:
-    return (HERE / "page" / name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def load_all() -> dict[str, Classifier]:
@@ -62,10 +62,10 @@ def load_all() -> dict[str, Classifier]:
     if not serving.REPLICAS:
         return loaded
     try:
-        from page.replicas import spread
+        from fashion_model.web.replicas import spread
     except ModuleNotFoundError as error:
         raise fashion_model.FashionModelError(
-            f"FASHION_REPLICAS needs {error.name}: pip install -r page/replicas.txt."
+            f"FASHION_REPLICAS needs {error.name}: pip install -r fashion_model/web/replicas.txt."
         ) from error
     return spread(loaded, serving.REPLICAS)
 
@@ -206,7 +206,7 @@ def build(classifiers: dict[str, Classifier]) -> gr.Blocks:
 
 
 def launch(demo: gr.Blocks, **options: Any) -> None:
-    """Serve the page and the API until SIGTERM; see page/serving.py."""
+    """Serve the page and the API until SIGTERM; see fashion_model/web/serving.py."""
     if BESIDE is not None:
         BESIDE.settle()
     font = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
@@ -215,10 +215,10 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
         demo,
         AHEAD,
         theme=gr.themes.Base(font=font, font_mono=mono),
-        css_paths=HERE / "page" / "style.css",
+        css_paths=STATIC / "style.css",
         head=asset("head.html") + script(asset("words.js")),
         i18n=translations(),
-        favicon_path=HERE / "page" / "favicon.svg",
+        favicon_path=STATIC / "favicon.svg",
         allowed_paths=[str(EXAMPLES)],
         footer_links=["api"],
         max_file_size=MAX_FILE_BYTES,

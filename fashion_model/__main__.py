@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fashion_model import DataError, FashionModelError, InputError, load
-from fashion_model.opening import MAX_BYTES
 from fashion_model.options import parser
+from fashion_model.preprocessing.image_file import MAX_BYTES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}  # looked for in folders
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a network on Fashion-MNIST and write its checkpoint."""
-    from fashion_model import recipes
+    from fashion_model.training import recipes
 
     path = recipes.make(
         options.network,
@@ -57,7 +57,7 @@ def train(options: argparse.Namespace) -> int:
 
 def blend(options: argparse.Namespace) -> int:
     """Write a checkpoint between one and another that was trained on from it."""
-    from fashion_model import finishing
+    from fashion_model.training import finishing
 
     first, second = options.checkpoints
     path = finishing.blend(
@@ -69,7 +69,7 @@ def blend(options: argparse.Namespace) -> int:
 
 def couple(options: argparse.Namespace) -> int:
     """Write one network that answers with the mean of the logits of two."""
-    from fashion_model import finishing
+    from fashion_model.training import finishing
 
     path = finishing.couple(
         options.checkpoints, root=options.data, real=options.real, out=options.out
@@ -80,7 +80,9 @@ def couple(options: argparse.Namespace) -> int:
 
 def calibrate(options: argparse.Namespace) -> int:
     """Set the confidences of a checkpoint right on held-out pictures, its weights as they are."""
-    from fashion_model import checkpoint, finishing, training
+    from fashion_model import checkpoint
+    from fashion_model.training import finishing
+    from fashion_model.training import train as training
 
     path = finishing.calibrate(
         options.network,
@@ -99,7 +101,9 @@ def evaluate(options: argparse.Namespace) -> int:
     """Score a network on the test images of Fashion-MNIST, or on a folder of labelled pictures."""
     from dataclasses import asdict
 
-    from fashion_model import contact_sheet, data, evaluation, report, results
+    from fashion_model import datasets as data
+    from fashion_model.evaluation import contact_sheet, report, results
+    from fashion_model.evaluation import evaluate as evaluation
 
     if options.images is None and (options.sheet or options.fold or options.variants):
         options.wrong("--sheet, --fold and --variants are about a folder: name it with --images")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from fashion_model.metrics import expected_calibration_error, reliability
+from fashion_model.evaluation.metrics import expected_calibration_error, reliability
 
 DOUBT = 0.04  # share of the held-out garments that are as unsure as most other things
 KEPT = 0.92  # share of held-out garments that should be answered without "unsure"

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fashion_model import wording
+from fashion_model import sentences as wording
 from fashion_model.blocks import Residual
 from fashion_model.networks import CLASSES, Closer
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fashion_model.blocks import Residual, halved, stage
-from fashion_model.finder import Finder, LineTeller
+from fashion_model.segmenter import Finder, LineTeller
 
 CLASSES = (
     "T-shirt/top",

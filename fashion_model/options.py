@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from fashion_model import DEFAULT
-from fashion_model.images import KINDS
 from fashion_model.networks import ARCHITECTURES
+from fashion_model.preprocessing import KINDS
 
 TRAINED = ARCHITECTURES.keys() - {"coupled"}  # which is made of two others
 

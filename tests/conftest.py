@@ -18,8 +18,9 @@ from PIL import Image, ImageDraw
 
 import hostile
 import serving
-from fashion_model import CLASSES, data
-from fashion_model.run import Run
+from fashion_model import CLASSES
+from fashion_model import datasets as data
+from fashion_model.training.trainer import Run
 
 torch.set_num_threads(1)
 
@@ -91,8 +92,8 @@ def fashion_mnist_test():
 @pytest.fixture(scope="session")
 def sheet():
     """Forty real test images, four of each class: [(PIL "L" 28x28, class index)]."""
-    labels = json.loads((HERE / "fashion_mnist_sheet.json").read_text())["labels"]
-    with Image.open(HERE / "fashion_mnist_sheet.png") as picture:
+    labels = json.loads((HERE / "data" / "fashion_mnist_sheet.json").read_text())["labels"]
+    with Image.open(HERE / "data" / "fashion_mnist_sheet.png") as picture:
         whole = picture.convert("L")
     boxes = [(28 * (i % 10), 28 * (i // 10)) for i in range(len(labels))]
     return [

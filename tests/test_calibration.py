@@ -19,7 +19,7 @@ from fashion_model.calibration import (
     temperatures,
     unsure_below,
 )
-from fashion_model.metrics import expected_calibration_error, reliability
+from fashion_model.evaluation.metrics import expected_calibration_error, reliability
 
 
 def drawn(count: int = 3_000, sharp: float = 2.0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,9 +7,10 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 import fashion_model
-from fashion_model import CLASSES, NETWORKS, checkpoint, explain, showing
-from fashion_model.images import Prepared
+from fashion_model import CLASSES, NETWORKS, checkpoint, explain
+from fashion_model import visualization as showing
 from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, NeuralNetwork
+from fashion_model.preprocessing import Prepared
 
 
 @pytest.fixture(params=sorted(CLASSIFIERS))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import TOP
-from fashion_model import CLASSES, checkpoint, finishing, recipes
+from fashion_model import CLASSES, checkpoint
 from fashion_model.__main__ import main
+from fashion_model.training import finishing, recipes
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import yaml
 
 import serving
 from conftest import TOP
-from fashion_model import CLASSES, NETWORKS, checkpoint, load, results
+from fashion_model import CLASSES, NETWORKS, checkpoint, load
+from fashion_model.evaluation import results
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 # https://huggingface.co/docs/hub/spaces-config-reference

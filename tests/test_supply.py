@@ -39,7 +39,7 @@ def closure() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "tests/requirements.txt", "page/replicas.txt"]
+    "name", ["requirements.txt", "tests/requirements.txt", "fashion_model/web/replicas.txt"]
 )
 def test_requirements_are_pinned(name):
     for line in (TOP / name).read_text().splitlines():
@@ -49,7 +49,7 @@ def test_requirements_are_pinned(name):
 @pytest.mark.network
 def test_no_dependency_has_a_known_hole_that_a_release_mends(tmp_path):
     pinned = closure()
-    for line in (TOP / "page" / "replicas.txt").read_text().splitlines():
+    for line in (TOP / "fashion_model" / "web" / "replicas.txt").read_text().splitlines():
         if line and not line.startswith("#"):  # optional, and not installed here
             wanted = Requirement(line)
             pinned.setdefault(wanted.name.lower(), str(wanted.specifier).removeprefix("=="))

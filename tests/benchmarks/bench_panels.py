@@ -18,7 +18,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from bench_app import Caller, drawing, summary
 
@@ -69,7 +69,8 @@ class Visitor:
 
 
 def embedding_time() -> None:
-    from fashion_model import load, similar
+    from fashion_model import load
+    from fashion_model import retrieval as similar
 
     for name in ("cnn", "mlp"):
         images = similar.SimilarImages(load(name, "cpu").network)

@@ -19,8 +19,8 @@ import torch
 from PIL import Image, ImageDraw
 
 import fashion_model
-from fashion_model.decoding import decode
-from fashion_model.predictor import LONGEST
+from fashion_model.classifier import LONGEST
+from fashion_model.preprocessing.decode import decode
 
 
 def encoded(picture: Image.Image, kind: str) -> bytes:

@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fashion_model.augmentation import augmented
-from fashion_model.distillation import Views, taught
-from fashion_model.recipes import ALONE, RECIPES
-from fashion_model.run import Run
-from fashion_model.training import as_input, loss_of
+from fashion_model.training.augment import augmented
+from fashion_model.training.distillation import Views, taught
+from fashion_model.training.recipes import ALONE, RECIPES
+from fashion_model.training.train import as_input, loss_of
+from fashion_model.training.trainer import Run
 
 PICTURES = 55_000  # as many as are learnt from, so that a batch is as far from the cache
 WARM_UP = 5  # steps

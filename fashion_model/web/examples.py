@@ -1,0 +1,24 @@
+"""The pictures to start from under Upload: small enough to travel inside the page."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fashion_model.web.payloads import data_url
+
+EXAMPLES = Path(__file__).resolve().parent / "static" / "examples"
+
+
+def gallery() -> str:
+    """The examples as buttons."""
+    buttons = [
+        f'<button type="button" data-example="{path.stem}" data-say-label="example.{path.stem}">'
+        f'<img alt="" src="{data_url(Image.open(path), format="PNG")}"></button>'
+        for path in sorted(EXAMPLES.glob("*.png"))
+    ]
+    return f'<div class="gallery" role="group" data-say-label="examples">{"".join(buttons)}</div>'
+
+
+def chosen(click: dict[str, Any]) -> str:
+    return {path.stem: str(path) for path in EXAMPLES.glob("*.png")}[click["example"]]
