@@ -1,6 +1,6 @@
 """Which of the ten Fashion-MNIST classes a drawing or a photo shows, how sure that is, and why."""
 
-from fashion_model.classifier import DEFAULT, Answer, Classifier, load
+from fashion_model.classifier import DEFAULT, Classifier, Prediction, load
 from fashion_model.errors import CheckpointError, DataError, FashionModelError, InputError
 from fashion_model.networks import CLASSES, NETWORKS, NeuralNetwork
 
@@ -8,12 +8,12 @@ __all__ = [
     "CLASSES",
     "DEFAULT",
     "NETWORKS",
-    "Answer",
     "CheckpointError",
     "Classifier",
     "DataError",
     "FashionModelError",
     "InputError",
     "NeuralNetwork",
+    "Prediction",
     "load",
 ]

@@ -1,25 +1,25 @@
-"""The command line: python -m fashion_model train | evaluate | predict and others, see --help."""
+"""The command line: python -m fashion_model train | evaluate | predict | layers, see --help."""
 
 import argparse
-import json
 import os
 import sys
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from fashion_model import DataError, FashionModelError, InputError, load
-from fashion_model.options import parser
-from fashion_model.preprocessing.image_file import MAX_BYTES
+from fashion_model import DEFAULT, FashionModelError, commands
+from fashion_model.preprocessing import KINDS
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}  # looked for in folders
+TRAINED = (  # as training.recipes has them
+    *("cnn", "mlp", "mlp-people", "segmenter", "line-detector", "photo", "drawing"),
+    "embeddings",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 0, 1 after an error on standard error, 2 for a wrong command line."""
-    options = parser(__doc__).parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        status = COMMANDS[options.command](options)
+        status: int = options.run(options)
         sys.stdout.flush()
         return status
     except FashionModelError as error:
@@ -33,197 +33,90 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def train(options: argparse.Namespace) -> int:
-    """Train a network on Fashion-MNIST and write its checkpoint."""
-    from fashion_model.training import recipes
+def parser() -> argparse.ArgumentParser:
+    """What the command line may say; options.run does what is asked for."""
+    whole = argparse.ArgumentParser(prog="python -m fashion_model", description=__doc__)
+    subparsers = whole.add_subparsers(required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--device", help="cpu, cuda, mps ... (default: the accelerator, else cpu)")
 
-    path = recipes.make(
-        options.network,
-        root=options.data,
-        real=options.real,
-        epochs=options.epochs,
-        start=options.start,
-        teachers=options.teacher,
-        views=options.views,
-        clean_by_labels=options.clean_by_labels,
-        whole=options.whole,
-        seed=options.seed,
-        out=options.out,
-        device=options.device,
-    )
-    _told(path)
-    return 0
+    def add(run: Callable[[argparse.Namespace], int], text: str) -> Callable[..., argparse.Action]:
+        command = subparsers.add_parser(run.__name__, parents=[shared], help=text)
+        command.set_defaults(run=run, wrong=command.error)
+        return command.add_argument
 
+    named = {"default": DEFAULT, "metavar": "NAME", "help": "a checkpoint or its path"}
+    data = {"metavar": "FOLDER", "help": "a folder with Fashion-MNIST's four files"}
 
-def blend(options: argparse.Namespace) -> int:
-    """Write a checkpoint between one and another that was trained on from it."""
-    from fashion_model.training import finishing
+    option = add(commands.train, "train a network, write a checkpoint")
+    option("--network", choices=TRAINED, default=DEFAULT)
+    option("--data", **data)
+    option("--pictures", metavar="FOLDER", help="labeled photos and drawings by people")
+    option("--epochs", type=_count, help="instead of the recipe's number")
+    option("--seed", type=int, default=0)
+    option("--out", type=Path, metavar="FILE", help="default: checkpoints/NETWORK.safetensors")
 
-    first, second = options.checkpoints
-    path = finishing.blend(
-        *(first, second, options.share), root=options.data, real=options.real, out=options.out
-    )
-    _told(path)
-    return 0
+    _evaluate_options(add(commands.evaluate, "how right, and how honest, it is"), named, data)
+    option = add(commands.predict, "name what pictures show")
+    option("files", nargs="+", metavar="FILE", help="pictures, folders, - for stdin")
+    option("--network", **named)
+    option("--kind", choices=KINDS, default="auto")
+    option("--json", action="store_true", help="one JSON object a line, ten confidences")
 
-
-def couple(options: argparse.Namespace) -> int:
-    """Write one network that answers with the mean of the logits of two."""
-    from fashion_model.training import finishing
-
-    path = finishing.couple(
-        options.checkpoints, root=options.data, real=options.real, out=options.out
-    )
-    _told(path)
-    return 0
+    option = add(commands.layers, "what each layer makes of a picture")
+    option("file", metavar="FILE", help="a picture, - for stdin")
+    option("--network", **named)
+    option("--kind", choices=KINDS, default="auto")
+    option("--json", action="store_true", help="one JSON object, without activations")
+    return whole
 
 
-def calibrate(options: argparse.Namespace) -> int:
-    """Set the confidences of a checkpoint right on held-out pictures, its weights as they are."""
-    from fashion_model import checkpoint
-    from fashion_model.training import finishing
-    from fashion_model.training import train as training
-
-    path = finishing.calibrate(
-        options.network,
-        root=options.data,
-        real=options.real,
-        like=options.like,
-        closers=options.closer,
-        out=options.out,
-    )
-    card = checkpoint.load(path, "cpu")[1]
-    print(f"{path}: {json.dumps({key: card.get(key, {}) for key in training.CONFIDENCES})}")
-    return 0
+def _evaluate_options(
+    option: Callable[..., argparse.Action], named: dict[str, str], data: dict[str, str]
+) -> None:
+    option("--network", **named)
+    option("--data", **data)
+    option("--images", type=Path, metavar="FOLDER", help="score its labels.csv, not Fashion-MNIST")
+    option("--fold", type=_fold, metavar="K[/N]", help="only senders of fold K of N (5), from 0")
+    without = "instead, each source by a network that was trained without it"
+    option("--without", nargs="+", type=_source, default=[], metavar="SOURCE=NAME", help=without)
+    option("--plot", type=_png, metavar="FILE", help="draw confusion and reliability")
+    option("--sheet", type=_png, metavar="FILE", help="draw pictures, failures first")
+    option("--save", action="store_true", help="keep the figures in the checkpoint")
+    option("--json", action="store_true", help="one JSON object instead of tables")
 
 
-def evaluate(options: argparse.Namespace) -> int:
-    """Score a network on the test images of Fashion-MNIST, or on a folder of labelled pictures."""
-    from dataclasses import asdict
-
-    from fashion_model import datasets as data
-    from fashion_model.evaluation import contact_sheet, report, results
-    from fashion_model.evaluation import evaluate as evaluation
-
-    if options.images is None and (options.sheet or options.fold or options.variants):
-        options.wrong("--sheet, --fold and --variants are about a folder: name it with --images")
-    if options.variants and (options.sheet or options.save):
-        options.wrong("--sheet and --save are about pictures as they are: leave out --variants")
-    if options.images is not None and (options.plot or options.data):
-        options.wrong("--plot and --data are about Fashion-MNIST: leave out --images")
-    about: dict[str, object] = {"network": str(options.network)}
-    if options.images is None:
-        images, labels = data.load_fashion_mnist(False, options.data)
-        classifier = load(options.network, options.device)
-        score = evaluation.evaluate(classifier, images, labels)
-        text = report.dataset_text(score)
-        about |= {"fashion_mnist": asdict(score)}
-        if options.plot:
-            report.plot(score, options.plot, f"{options.network} on Fashion-MNIST's test images")
-    else:
-        pictures = data.load_labelled(options.images)
-        if options.fold:
-            fold, folds = options.fold
-            pictures = [p for p in pictures if data.fold_of(p, folds) == fold]
-            about |= {"fold": fold, "folds": folds}
-        if not pictures:
-            raise DataError(f"there is no picture to score in {options.images}, or in its fold.")
-        classifier = load(options.network, options.device)
-        outcomes = evaluation.answer_pictures(classifier, pictures, variants=options.variants)
-        if not outcomes:
-            raise DataError(
-                f"training leaves out all pictures in {options.images}, so that they have no "
-                f"variants: leave out --variants."
-            )
-        folder = evaluation.score_folder(outcomes)
-        text = report.folder_text(folder)
-        about |= {"images": asdict(folder)}
-        if options.variants:
-            shown = len({outcome.picture.path for outcome in outcomes})
-            about |= {"variants": options.variants, "pictures": shown}
-            text = f"{report.variants_text(options.variants, shown, len(pictures))}\n\n{text}"
-        if options.sheet:
-            contact_sheet.draw_sheet(classifier, outcomes, options.sheet, options.most)
-    if options.save:
-        results.keep(options.network, classifier.networks, about)
-    print(json.dumps(about) if options.json else text)
-    return 0
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 up")
+    return int(text)
 
 
-def predict(options: argparse.Namespace) -> int:
-    """A line for each picture; the errors of some leave the others alone."""
-    classifier = load(options.network, options.device)
-    status = 0
-    for name in _pictures(options.files):
-        try:
-            source = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name
-            answer = classifier.answer(source, options.kind)
-        except InputError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            status = 1
-            continue
-        if options.json:
-            about = {"kind": answer.kind, "known": answer.known, "sentence": answer.sentence}
-            print(json.dumps({"file": name, "confidences": answer.confidences, **about}))
-        else:
-            print(f"{name}: {answer.sentence}")
-    return status
+def _fold(text: str) -> tuple[int, int]:
+    fold, _, folds = text.partition("/")
+    try:
+        k, n = int(fold), int(folds or 5)
+    except ValueError:
+        k, n = 0, 0
+    if not 0 <= k < n:
+        raise argparse.ArgumentTypeError(f"{text!r} is no fold K/N such as 0/5, from 0 to N - 1")
+    return k, n
 
 
-def layers(options: argparse.Namespace) -> int:
-    """What each layer did with one picture, from its pixels to the answer."""
-    from dataclasses import asdict
-
-    from fashion_model import explain
-
-    classifier = load(options.network, options.device)
-    source = sys.stdin.buffer.read(MAX_BYTES + 1) if options.file == "-" else options.file
-    _, prepared = classifier.prepare(source, options.kind)
-    temperature = classifier.temperature(prepared)
-    network = classifier.of(prepared.kind).network
-    looks = classifier.looks(prepared)
-    steps = explain.layers(network, prepared.pixels, temperature, looks)
-    if options.json:
-        told = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]
-        about = {"file": options.file, "kind": prepared.kind, "temperature": temperature}
-        print(json.dumps({**about, "steps": told}))
-        return 0
-    for step in steps:
-        print(f"{step.name:<20} {step.shape:<28} {step.module}".rstrip())
-        print(textwrap.indent(textwrap.fill(step.sentence, 92), "    "))
-        for t in step.terms:
-            print(
-                f"    {t.label:<12} {t.logit:8.4f} / {temperature:.4g} = {t.scaled:8.4f}"
-                f"   e^{t.scaled:.4f} = {t.exponential:10.4f}"
-                f"   / {t.total:.4f} = {t.confidence:.5f}"
-            )
-    return 0
+def _source(text: str) -> tuple[str, str]:
+    source, _, network = text.partition("=")
+    if not source or not network:
+        raise argparse.ArgumentTypeError(f"{text!r} is not SOURCE=NAME such as worn=photo")
+    return source, network
 
 
-def _told(path: Path) -> None:
-    """Print where a checkpoint is, and how accurate its card says it is."""
-    from fashion_model import checkpoint
+def _png(text: str) -> Path:
+    """Known before the work begins, rather than after it."""
+    path = Path(text)
+    if path.suffix.lower() != ".png" or path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not FILE.png in a folder that exists")
+    return path
 
-    accuracy = checkpoint.load(path, "cpu")[1].get("accuracy", {})
-    scores = ", ".join(f"{name} accuracy {value:.2%}" for name, value in accuracy.items())
-    print(f"{path}: {scores}" if scores else path)
-
-
-def _pictures(names: list[str]) -> Iterator[str]:
-    """names, with each folder replaced by the pictures anywhere below it."""
-    for name in names:
-        if name == "-" or not Path(name).is_dir():
-            yield name
-            continue
-        below = sorted(p for p in Path(name).rglob("*") if p.suffix.lower() in SUFFIXES)
-        yield from map(str, below)
-        if not below:
-            yield name  # which answers that it is a folder
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    each.__name__: each for each in (train, blend, couple, calibrate, evaluate, predict, layers)
-}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import ARCHITECTURES, CLASSES, Closer
+from fashion_model.networks import ARCHITECTURES, CLASSES, NeuralNetwork
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 CARD_KEY = "card"  # safetensors metadata holds strings only: the card is JSON under one key
+PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl")  # what torch.save is used with
+WRAPPERS = ("module.", "_orig_mod.")  # DataParallel and torch.compile put them before each name
+
+HOW_TO_CONVERT = """from safetensors.torch import save_file
+save_file(model.state_dict(), "model.safetensors")"""
 
 
 def detect_device() -> torch.device:
@@ -28,10 +33,13 @@ def detect_device() -> torch.device:
     return torch.device("cpu")
 
 
-def save(path: str | Path, network: nn.Module, card: dict[str, Any]) -> None:
+def save(
+    path: str | Path, network: nn.Module, card: dict[str, Any], dtype: torch.dtype | None = None
+) -> None:
     """Write weights and card to path, whole or not at all.
 
-    card must name its "architecture", a key of ARCHITECTURES; classes are added here.
+    card must name its "architecture", a key of ARCHITECTURES; classes are added here. dtype: of the
+    file, such as torch.float16 for half the size; None: as the network has them.
     """
     path = Path(path)
     if card.get("architecture") not in ARCHITECTURES:
@@ -39,11 +47,31 @@ def save(path: str | Path, network: nn.Module, card: dict[str, Any]) -> None:
             f'card["architecture"] must be one of {sorted(ARCHITECTURES)}, '
             f"not {card.get('architecture')!r}"
         )
-    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    text = json.dumps({**card, "classes": list(CLASSES)}, sort_keys=True)
+    state = network.state_dict()
+    tensors = {key: t.detach().cpu().to(dtype or t.dtype).contiguous() for key, t in state.items()}
+    overflown = [key for key, t in tensors.items() if not t.isfinite().all()]
+    if overflown:
+        raise CheckpointError(f"{overflown[0]} holds values that are not finite as {dtype}.")
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, tensors, card)
+
+
+def save_card(name: str | Path, card: dict[str, Any]) -> None:
+    """Replace the card of a checkpoint; its weights stay as they are, byte for byte."""
+    path = resolve(name)
+    tensors, _ = _read(path)
+    _write(path, tensors, card)
+
+
+def _write(path: Path, tensors: dict[str, torch.Tensor], card: dict[str, Any]) -> None:
+    text = json.dumps({**card, "classes": list(CLASSES)}, sort_keys=True)
+    write_whole(path, lambda part: save_file(tensors, part, metadata={CARD_KEY: text}))
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Have write write a file, which appears at path whole or not at all."""
     part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={CARD_KEY: text})
+    write(part)
     part.chmod(0o644)  # safetensors leaves it readable for its owner alone
     os.replace(part, path)
 
@@ -57,32 +85,16 @@ def digest(network: nn.Module) -> str:
     return found.hexdigest()
 
 
-def resolve(name: str | Path) -> Path:
-    """A checkpoint's file from its name ("mlp") or its path ("some/where.safetensors")."""
-    if isinstance(name, Path) or name.endswith(".safetensors") or os.sep in name:
+def resolve(name: str | Path, beside: Path | None = None) -> Path:
+    """A checkpoint's file from its name ("mlp") or its path ("some/where.safetensors").
+
+    A name is looked for in the folder of the file beside first, which may be a copy.
+    """
+    if isinstance(name, Path) or os.sep in name or Path(name).suffix in (".safetensors", *PICKLED):
         return Path(name)
+    if beside is not None and (path := beside.with_name(f"{name}.safetensors")).is_file():
+        return path
     return FOLDER / f"{name}.safetensors"
-
-
-def load_closers(
-    path: Path, card: Mapping[str, Any], device: torch.device | str | None = None
-) -> list[tuple[Closer, dict[str, Any]]]:
-    """load of those that take a closer look beside the network of card, at path; raises
-    CheckpointError where one does not."""
-    found = []
-    for name in card.get("closer", ()):
-        there = beside(path, name)
-        network, told = load(there, device)
-        if not isinstance(network, Closer):
-            raise CheckpointError(f"{there} takes no closer look, but is a {told['architecture']}.")
-        found.append((network, told))
-    return found
-
-
-def beside(path: Path, name: str) -> Path:
-    """The file of the checkpoint name that belongs to the one at path, which may be a copy."""
-    there = path.with_name(f"{name}.safetensors")
-    return there if there.is_file() else resolve(name)
 
 
 def load(
@@ -90,6 +102,7 @@ def load(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The network in eval mode on device (None: detected), and its card.
 
+    A file of the tutorial's network without a card, as HOW_TO_CONVERT writes it, is taken too.
     Raises CheckpointError if the file is missing, truncated, foreign or mismatched.
     """
     path = resolve(name)
@@ -105,21 +118,8 @@ def load(
             f"{path} was trained for other classes than the ten of Fashion-MNIST, or in another "
             f"order: {card.get('classes')!r}. Train it again."
         )
-    if isinstance(card.get("closer"), str):
-        card["closer"] = [card["closer"]]  # while only one could take a closer look
     network = ARCHITECTURES[architecture]()
-    wanted = {key: (t.dtype, t.shape) for key, t in network.state_dict().items()}
-    found = {key: (t.dtype, t.shape) for key, t in tensors.items()}
-    if wanted != found:
-        keys = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
-        raise CheckpointError(
-            f"{path} does not fit the architecture {architecture!r}: {', '.join(keys[:4])} "
-            f"missing, unknown or of another shape or type. Restore it with 'git checkout'."
-        )
-    bad = [key for key, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
-    if bad:
-        raise CheckpointError(f"{path} holds values that are not finite in {bad[0]}: restore it.")
-    network.load_state_dict(tensors)
+    _fill(network, tensors, f"{path} does not fit the architecture {architecture!r}")
     try:
         network = network.to(detect_device() if device is None else device)
     except (RuntimeError, AssertionError, ImportError) as error:  # what torch raises, each for some
@@ -130,7 +130,29 @@ def load(
     return network.eval(), card
 
 
+def _fill(network: nn.Module, tensors: dict[str, torch.Tensor], mismatch: str) -> None:
+    """Load tensors, float16 as float32, into network; mismatch begins the error."""
+    tensors = {k: t.float() if t.dtype == torch.float16 else t for k, t in tensors.items()}
+    wanted = {key: (t.dtype, t.shape) for key, t in network.state_dict().items()}
+    found = {key: (t.dtype, t.shape) for key, t in tensors.items()}
+    if wanted != found:
+        keys = sorted(k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k))
+        raise CheckpointError(
+            f"{mismatch}: {', '.join(keys[:4])} missing, unknown or of another shape or type. "
+            f"Restore it with 'git checkout'."
+        )
+    bad = [key for key, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        raise CheckpointError(f"{mismatch}: {bad[0]} holds values that are not finite. Restore it.")
+    network.load_state_dict(tensors)
+
+
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    if path.suffix in PICKLED and path.is_file():
+        raise CheckpointError(
+            f"{path} is a pickle, which may run any code: only safetensors files are read. Convert "
+            f"it where you trust it:\n{HOW_TO_CONVERT}"
+        )
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors"))) or "none"
         raise CheckpointError(
@@ -145,13 +167,34 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{path} is damaged or no safetensors file ({error}). Restore it with 'git checkout'."
         ) from error
+    if text is None:
+        return _tutorial(path, tensors)
     try:
-        card = json.loads(text) if text is not None else None
+        card = json.loads(text)
     except json.JSONDecodeError:
         card = None
     if not isinstance(card, dict):
         raise CheckpointError(
-            f"{path} does not describe itself (no {CARD_KEY!r} in its metadata): it is not one of "
-            f"this project's checkpoints. Restore it, or train it again."
+            f"{path} does not describe itself: {CARD_KEY!r} in its metadata is no JSON object. "
+            f"Restore it with 'git checkout'."
         )
     return tensors, card
+
+
+def _tutorial(
+    path: Path, tensors: dict[str, torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors and a card of a state_dict of the tutorial's network, which has no card."""
+    plain = {_without_wrappers(name): tensor for name, tensor in tensors.items()}
+    if plain.keys() != NeuralNetwork().state_dict().keys():
+        raise CheckpointError(
+            f"{path} does not describe itself (no {CARD_KEY!r} in its metadata), and is no "
+            f"state_dict of NeuralNetwork. Restore it, or train it again."
+        )
+    return plain, {"architecture": "mlp", "classes": list(CLASSES), "data": ["unknown"]}
+
+
+def _without_wrappers(name: str) -> str:
+    while name.startswith(WRAPPERS):
+        name = name.partition(".")[2]
+    return name

@@ -1,7 +1,6 @@
 """A picture in, a label -> confidence dictionary out."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,78 +11,72 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from fashion_model import calibration, checkpoint
-from fashion_model import sentences as wording
+from fashion_model import calibration, checkpoint, sentences
+from fashion_model.calibration import Calibration
 from fashion_model.errors import CheckpointError
-from fashion_model.explain import Look
-from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS, Closer
-from fashion_model.packing import Ready
-from fashion_model.preprocessing import Prepared, prepare
+from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS, READ_28X28
+from fashion_model.preprocessing import Detectors, ModelInput, preprocess
 from fashion_model.preprocessing.decode import Source, decode
+from fashion_model.sentences import Sentence
 
 DEFAULT = "cnn"
-LONGEST = 512  # pixels; more detail than that is lost in 28x28 anyway
+LONGEST = 512  # pixels; no network reads more detail
+KINDS = ("dataset", "drawing", "photo")  # of pictures, each read by one network
+OUT_OF_DISTRIBUTION = 0.5  # the probability of none of the ten from which a picture counts as such
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the network says of one picture, and what it saw of it.
+class Prediction:
+    """The answer to one picture, and what the network read of it.
 
     confidences: all ten labels, most confident first, summing to 1. kind: "drawing", "photo" or
-    "dataset", how the picture was read. known: False where it looks like nothing the network
-    knows. sentence: the answer in words, a str. seen: the 28x28 "L" picture that the network read.
-    cutout: a photo, "RGB", with all that was cut away dimmed; None for other kinds. closers: the
-    names of those who took a closer look at it, so that what was seen is not all that counted.
+    "dataset", how the picture was read. out_of_distribution: the probability that it is none of the
+    ten classes. message: the answer in words, a str. network_input: the picture that the network
+    read, "L" 28x28 or "RGB". segmented: a photo, "RGB", with all but the garment dimmed; None where
+    nothing was cut out.
     """
 
     confidences: dict[str, float]
     kind: str
-    known: bool
-    sentence: wording.Said
-    seen: Image.Image
-    cutout: Image.Image | None
-    closers: tuple[str, ...]
-    prepared: Prepared
+    out_of_distribution: float
+    message: Sentence
+    network_input: Image.Image
+    segmented: Image.Image | None
+
+    @property
+    def in_distribution(self) -> bool:
+        """Whether the picture is more likely one of the ten classes than not."""
+        return self.out_of_distribution < OUT_OF_DISTRIBUTION
 
 
 class Classifier:
-    """A network that was loaded once, with the preprocessing and the calibration around it.
-
-    It answers by a copy, see packing, which is made anew where an optimizer, load_state_dict or
-    another network has changed the weights (but not where their .data was written to).
-    """
+    """Networks that were loaded once, one for each kind of picture, with the preprocessing and the
+    calibration around them."""
 
     def __init__(
         self,
-        network: nn.Module,
-        card: dict[str, Any],
-        finder: nn.Module,
-        lines: nn.Module | None = None,
-        people: "Classifier | None" = None,
-        closers: Sequence[tuple[Closer, dict[str, Any]]] = (),
+        networks: Mapping[str, nn.Module],
+        cards: Mapping[str, dict[str, Any]],
+        detectors: Detectors,
     ) -> None:
-        """network and card: see checkpoint.load. finder and lines: finder.Finder and LineTeller.
-        people: reads what people draw and photograph; network then reads Fashion-MNIST alone.
-        closers: take a closer look at pictures of their kinds; their logits are added to network's.
-        """
-        self.network = network
-        self.card = card
-        self.finder = finder
-        self.lines = lines
-        self.people = people
-        self.closers = list(closers)
-        self.device = next(network.parameters()).device
-        self._packed: dict[int, Ready] = {}
+        """networks and cards: by kind, see checkpoint.load. detectors: see preprocessing."""
+        self.networks, self.cards = dict(networks), dict(cards)
+        self.detectors = detectors
+        self.calibrations = {kind: _calibration(card, kind) for kind, card in self.cards.items()}
+        self.device = next(self.network.parameters()).device
+        self._in_detail = {
+            kind for kind, network in networks.items() if not isinstance(network, READ_28X28)
+        }
 
     @property
-    def networks(self) -> list[nn.Module]:
-        """Those that answer: network, and where there are such, closers and those of people."""
-        own = [self.network, *(closer for closer, _ in self.closers)]
-        return own + ([] if self.people is None else self.people.networks)
+    def network(self) -> nn.Module:
+        """The network that reads Fashion-MNIST's own images."""
+        return self.networks["dataset"]
 
-    def of(self, kind: str) -> "Classifier":
-        """Who reads pictures of this kind: self, or people."""
-        return self if kind == "dataset" or self.people is None else self.people
+    @property
+    def card(self) -> dict[str, Any]:
+        """The metadata of its checkpoint."""
+        return self.cards["dataset"]
 
     def predict(self, image: Source, kind: str = "auto") -> dict[str, float]:
         """All ten labels with their confidences, most confident first, summing to 1.
@@ -92,151 +85,104 @@ class Classifier:
         (H, W, 4). kind: "auto", "drawing" or "photo". Raises InputError for what is no image or
         has nothing in it.
         """
-        return self.confidences([self.prepare(image, kind)[1]])[0]
+        return self.predict_batch([image], kind)[0]
 
     def predict_batch(self, images: Sequence[Source], kind: str = "auto") -> list[dict[str, float]]:
-        """predict for many images, in one pass through the network."""
-        if not images:
-            return []
-        return self.confidences([self.prepare(image, kind)[1] for image in images])
+        """predict for many images, in one pass through each network."""
+        return self.confidences([self.preprocess(image, kind) for image in images])
 
-    def confidences(self, prepared: Sequence[Prepared]) -> list[dict[str, float]]:
-        """What predict says of pictures that were prepared already, in one pass."""
-        return [_sorted(row) for row in self.probabilities(prepared)]
+    def confidences(self, inputs: Sequence[ModelInput]) -> list[dict[str, float]]:
+        """predict of pictures that were preprocessed."""
+        return [_sorted(row) for row in self.probabilities(inputs)[0]]
 
-    def answer(
+    def classify(
         self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
-    ) -> Answer:
-        """predict, with what was seen and a sentence on it.
+    ) -> Prediction:
+        """predict, with what the network read and a sentence on it.
 
         point: (x, y) in shares of width and height, a place on the garment of a photo.
         """
-        picture, prepared = self.prepare(image, kind, point)
-        (confidences,) = self.confidences([prepared])
-        known = self._known(confidences, prepared.kind)
-        pixels = (prepared.pixels[0, 0] * 255).round().byte().numpy()
-        return Answer(
-            confidences=confidences,
-            kind=prepared.kind,
-            known=known,
-            sentence=wording.answer(confidences, known),
-            seen=Image.fromarray(pixels),
-            cutout=None if prepared.mask is None else _dimmed(picture, prepared.mask),
-            closers=tuple(who.name for who, _ in self.looks(prepared)),
-            prepared=prepared,
+        return self.prediction(self.preprocess(image, kind, point))
+
+    def preprocess(
+        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
+    ) -> ModelInput:
+        """What the network for its kind reads of image."""
+        picture = decode(image, longest=LONGEST)
+        return preprocess(picture, self.detectors, kind, point, in_detail=self._in_detail)
+
+    def prediction(self, model_input: ModelInput) -> Prediction:
+        """The Prediction for a picture that was preprocessed."""
+        confidences, out_of_distribution = self.probabilities([model_input])
+        by_label, score = _sorted(confidences[0]), float(out_of_distribution[0])
+        mask = model_input.mask
+        return Prediction(
+            confidences=by_label,
+            kind=model_input.kind,
+            out_of_distribution=score,
+            message=sentences.answer(by_label, score, score < OUT_OF_DISTRIBUTION),
+            network_input=_as_picture(model_input.tensor),
+            segmented=None if mask is None else _dimmed(model_input.picture, mask),
         )
 
-    def prepare(
-        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
-    ) -> tuple[Image.Image, Prepared]:
-        """The decoded picture and what the network reads of it."""
-        picture = decode(image, longest=LONGEST)
-        return picture, prepare(picture, self._find, kind, point, self._tell_lines)
+    @torch.inference_mode()
+    def probabilities(self, inputs: Sequence[ModelInput]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Confidences (N, 10) in the order of CLASSES, and the probabilities (N,) of none of the
+        ten; float32 on the CPU."""
+        confidences = torch.empty(len(inputs), len(CLASSES))
+        out_of_distribution = torch.empty(len(inputs))
+        for kind in dict.fromkeys(each.kind for each in inputs):
+            rows = [i for i, each in enumerate(inputs) if each.kind == kind]
+            logits = self.logits([inputs[i] for i in rows])
+            found = calibration.apply(logits, self.calibrations[kind])
+            confidences[rows], out_of_distribution[rows] = (part.float() for part in found)
+        return confidences, out_of_distribution
 
     @torch.inference_mode()
-    def probabilities(self, prepared: Sequence[Prepared]) -> torch.Tensor:
-        """Calibrated confidences float32 (N, 10) on the CPU, in the order of CLASSES."""
-        whose = [self.of(each.kind) for each in prepared]
-        readers = list(dict.fromkeys(whose))
-        if len(readers) == 1:  # as where there is one picture
-            return readers[0]._softmax(prepared)
-        found = torch.empty(len(prepared), len(CLASSES))
-        for who in readers:
-            own = [i for i, each in enumerate(whose) if each is who]
-            found[own] = who._softmax([prepared[i] for i in own])
-        return found
-
-    def _softmax(self, prepared: Sequence[Prepared]) -> torch.Tensor:
-        """probabilities of pictures that are all read here."""
-        logits = self._logits(prepared)
-        divisors = calibration.temperatures(self.card, [each.kind for each in prepared], logits)
-        return F.softmax(logits / divisors[:, None], dim=1).float()
-
-    @torch.inference_mode()
-    def temperature(self, prepared: Prepared) -> float:
-        """What the logits of this picture are divided by before Softmax."""
-        who = self.of(prepared.kind)
-        logits = who._logits([prepared])
-        return calibration.temperatures(who.card, [prepared.kind], logits).item()
-
-    def looks(self, prepared: Prepared) -> list[Look]:
-        """Who takes a closer look at prepared, and at what: see explain."""
-        closers = self.of(prepared.kind).closers
-        fine = prepared.fine
-        if fine is None:
-            return []
-        return [(who, who.of(fine)) for who, _ in closers if who.kind == prepared.kind]
-
-    def _logits(self, prepared: Sequence[Prepared]) -> torch.Tensor:
-        """What network and closers say together: float32 (N, 10) on the CPU."""
-        pixels = torch.cat([each.pixels for each in prepared]).to(self.device)
-        logits: torch.Tensor = self._ready(0, self.network, pixels)(pixels).float().cpu()
-        for place, (closer, _) in enumerate(self.closers, 1):
-            own = [i for i, each in enumerate(prepared) if each.kind == closer.kind]
-            fine = [each for i in own if (each := prepared[i].fine) is not None]
-            if fine:  # as all of a kind have it, or none
-                seen = closer.of(torch.cat(fine)).to(self.device)
-                added = self._ready(place, closer, seen)(seen).float().cpu()
-                if len(own) == len(prepared):
-                    logits = logits + added
-                else:
-                    logits[own] += added
+    def logits(self, inputs: Sequence[ModelInput]) -> torch.Tensor:
+        """What the network for it says of inputs of one kind, float32 (N, 10 or 11) on the CPU."""
+        tensors = torch.cat([each.tensor for each in inputs]).to(self.device)
+        logits: torch.Tensor = self.networks[inputs[0].kind](tensors).float().cpu()
         return logits
-
-    def _ready(self, place: int, network: nn.Module, pixels: torch.Tensor) -> nn.Module:
-        """network, of this place among those that answer, as it does, for pictures like pixels."""
-        ready = self._packed.get(place)
-        if ready is None or not ready.is_of(network):  # at first, and after it was trained on
-            self._packed[place] = ready = Ready(network, pixels)
-        return ready.answers
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but what is packed for this machine, which can neither be copied nor pickled."""
-        return {**self.__dict__, "_packed": {}}
-
-    def _find(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mask, drawing = self.finder(pictures.to(self.device))
-        return mask.float().cpu(), drawing.float().cpu()
-
-    def _tell_lines(self, pixels: torch.Tensor) -> float:
-        if self.lines is None:
-            return -math.inf
-        with torch.inference_mode():
-            logit: float = self.lines(pixels.to(self.device)).item()
-        return logit
-
-    def _known(self, confidences: dict[str, float], kind: str) -> bool:
-        least: float = self.of(kind).card.get("unsure_below", {}).get(kind, 0.0)
-        return next(iter(confidences.values())) >= least
 
 
 def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -> Classifier:
     """A Classifier from checkpoints/NAME.safetensors or a path, on device (None: detected).
 
-    Where its card names another network for what people draw and photograph, that reads those.
-    Raises CheckpointError if a file is missing, truncated, foreign or mismatched.
+    The card's "networks" names those that read drawings and photos, which lie beside the file or
+    in checkpoints/; where it names none, the network reads all. Raises CheckpointError if a file is
+    missing, truncated, foreign or mismatched.
     """
     path = checkpoint.resolve(name)
-    network, card = _named(path, device)
-    finder, _ = checkpoint.load("finder", device)
-    lines, _ = checkpoint.load("lines", device)
-    people = None
-    if "people" in card:
-        beside = checkpoint.beside(path, card["people"])
-        who, told = _named(beside, device)
-        closers = checkpoint.load_closers(beside, told, device)
-        people = Classifier(who, told, finder, lines, closers=closers)
-    closers = checkpoint.load_closers(path, card, device)
-    made = Classifier(network, card, finder, lines, people, closers)
-    for each in (*made.networks, finder, lines):
-        each.to(
-            memory_format=torch.channels_last
-        )  # on one core, a quarter faster to explain and to find with
-    return made
+    network, card = _load_classifier(path, device)
+    networks, cards = dict.fromkeys(KINDS, network), dict.fromkeys(KINDS, card)
+    others = card.get("networks", {})
+    if not isinstance(others, dict) or not others.keys() <= set(KINDS):
+        raise CheckpointError(f"{path} names networks for other kinds than {', '.join(KINDS)}.")
+    for kind, other in others.items():
+        first = next(k for k, name in others.items() if name == other)
+        if kind == first:
+            networks[kind], cards[kind] = _load_classifier(checkpoint.resolve(other, path), device)
+        networks[kind], cards[kind] = networks[first], cards[first]
+    segmenter, _ = checkpoint.load("segmenter", device)
+    line_detector, _ = checkpoint.load("line-detector", device)
+    for each in (*networks.values(), segmenter):
+        each.to(memory_format=torch.channels_last)  # a quarter faster on one core
+    return Classifier(networks, cards, Detectors(segmenter, line_detector))
 
 
-def _named(path: Path, device: torch.device | str | None) -> tuple[nn.Module, dict[str, Any]]:
-    """checkpoint.load of a network that names classes."""
+def _calibration(card: Mapping[str, Any], kind: str) -> Calibration:
+    try:
+        return Calibration(**card.get("calibration", {}).get(kind, {}))
+    except (TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"the calibration in a checkpoint's card is not understood ({error}). Restore the file."
+        ) from error
+
+
+def _load_classifier(
+    path: Path, device: torch.device | str | None
+) -> tuple[nn.Module, dict[str, Any]]:
     network, card = checkpoint.load(path, device)
     if card["architecture"] not in CLASSIFIERS:
         raise CheckpointError(
@@ -246,15 +192,23 @@ def _named(path: Path, device: torch.device | str | None) -> tuple[nn.Module, di
     return network, card
 
 
-def _sorted(probabilities: torch.Tensor) -> dict[str, float]:
-    values, order = probabilities.double().div(probabilities.double().sum()).sort(descending=True)
+def _sorted(confidences: torch.Tensor) -> dict[str, float]:
+    values, order = confidences.double().div(confidences.double().sum()).sort(descending=True)
     return {CLASSES[i]: v for i, v in zip(order.tolist(), values.tolist(), strict=True)}
 
 
+def _as_picture(tensor: torch.Tensor) -> Image.Image:
+    """What a network read, (1, C, H, W) in [0, 1]: "RGB", or "L" where there are no colors."""
+    pixels = (tensor[0] * 255).round().byte()
+    if len(pixels) == 3:
+        return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+    return Image.fromarray(pixels[0].numpy())
+
+
 def _dimmed(picture: Image.Image, mask: torch.Tensor) -> Image.Image:
-    """picture with what mask, (S, S) over all of it, leaves out mixed with grey."""
+    """picture with what mask, (S, S) over all of it, leaves out mixed with gray."""
     rgb = np.asarray(picture.convert("RGB"), dtype=np.float32)
     size = [picture.height, picture.width]
     shape = F.interpolate(mask[None, None], size, mode="bilinear")[0, 0, :, :, None].clamp(0, 1)
-    kept = 0.15 + 0.85 * shape.numpy()
-    return Image.fromarray((rgb * kept + 255 * 0.6 * (1 - kept)).astype(np.uint8))
+    share = 0.15 + 0.85 * shape.numpy()
+    return Image.fromarray((rgb * share + 255 * 0.6 * (1 - share)).astype(np.uint8))

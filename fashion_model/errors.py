@@ -6,7 +6,15 @@ class FashionModelError(Exception):
 
 
 class InputError(FashionModelError, ValueError):
-    """The picture cannot be read, or there is nothing in it to recognise."""
+    """The picture cannot be read, or there is nothing in it to recognize.
+
+    key and values: what the page makes the message from in another language; "" where there is
+    only the English message.
+    """
+
+    def __init__(self, message: str, key: str = "", **values: object) -> None:
+        super().__init__(message)
+        self.key, self.values = key, values
 
 
 class CheckpointError(FashionModelError):

@@ -1,45 +1,47 @@
 """What each layer did with one picture, and which of its pixels decided.
 
 classifier = fashion_model.load()
-picture, prepared = classifier.prepare("shirt.png")
-network = classifier.of(prepared.kind).network
-steps = explain.layers(network, prepared.pixels, looks=classifier.looks(prepared))
-marks = explain.saliency(network, prepared.pixels, 6, classifier.looks(prepared))
-showing.over(picture, prepared.box, marks).show()
+model_input = classifier.preprocess("shirt.png")
+network = classifier.networks[model_input.kind]
+steps = explain.layers(network, model_input.tensor, classifier.calibrations[model_input.kind])
+marks = explain.saliency(network, model_input.tensor, 6)
+visualization.overlay(model_input.picture, model_input.box, marks).show()
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fashion_model import sentences as wording
-from fashion_model.blocks import Residual
-from fashion_model.networks import CLASSES, Closer
-
-# Who takes a closer look at a picture, and at what (see images.Prepared.fine): its logits are added
-# to those of the network that reads the 28x28 (see predictor.Classifier.looks)
-Look = tuple[Closer, torch.Tensor]
+from fashion_model import calibration, sentences
+from fashion_model.calibration import Calibration
+from fashion_model.efficientnet import Convolution, Stage
+from fashion_model.networks import CLASSES, Residual
 
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
-BLUR = 0.7  # pixels of 28; lone pixels are hard to see on a picture
+BLUR = 0.025  # of the side of the picture; lone pixels are hard to see on it
+LARGEST = 700.0  # exponent of e that a float still holds
+UNTRAINED = Calibration()
 
 
 @dataclass(frozen=True)
 class Term:
-    """One class in softmax: confidence = exponential / total, exponential = e ** scaled."""
+    """One class in softmax: probability = exponential / total, exponential = e ** scaled, and
+    confidence = (1 - b) * probability + b / 10, where b is how likely none of the ten is."""
 
     label: str
     logit: float
     scaled: float  # logit / temperature
     exponential: float
     total: float  # of all ten exponentials
+    probability: float
     confidence: float
 
 
@@ -47,10 +49,10 @@ class Term:
 class Step:
     """One step from the picture to the answer.
 
-    name: the module's name in the network, or "input", "softmax" or "argmax". title: what people
-    call it. module: what spelled makes of it, "" for the input. activations: what came out,
-    float32, of the shape that shape spells out. off: the share of units that are 0, of a ReLU; else
-    None. sentence: what happened, for a newcomer, a str. terms: the arithmetic of softmax, most
+    name: the module's name in the network, or "input", "softmax", "none" or "argmax". title: what
+    people call it. module: the module in one line, "" for the input. shape: that of activations, as
+    text. activations: what came out, float32. off: the share of units that are 0, of a ReLU; else
+    None. message: what happened, for a newcomer, a str. terms: the arithmetic of softmax, most
     confident first; else empty.
     """
 
@@ -60,7 +62,7 @@ class Step:
     shape: str
     activations: np.ndarray
     off: float | None
-    sentence: wording.Said
+    message: sentences.Sentence
     terms: tuple[Term, ...] = ()
 
 
@@ -75,152 +77,164 @@ class Unit:
 
 @torch.inference_mode()
 def layers(
-    network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0, looks: Sequence[Look] = ()
+    network: nn.Module, tensor: torch.Tensor, calibrated: Calibration = UNTRAINED
 ) -> list[Step]:
-    """The steps of network, a chain of modules, on pixels (1, 1, 28, 28) in [0, 1].
+    """The steps of network, a chain of modules, on tensor (1, C, H, W), what it reads.
 
-    temperature and looks: what Classifier says. Raises ValueError if the modules, one after the
-    other, are not what the network computes.
+    calibrated: that of the picture's kind. Raises ValueError if the modules, one after the other,
+    are not what the network computes.
     """
-    x = _checked(network, pixels)
+    x = _on_device(network, tensor)
     wanted = network(x)
-    steps = [_step("input", "Input", "", x, wording.say("input"))]
+    steps = [_step("input", "Input", "", x, sentences.of_input(x))]
     for name, module in chain(network):
         before, x = x, module(x)
         last = x.shape == wanted.shape
-        said = wording.sentence(module, before, x, last)
+        message = sentences.of_module(module, before, x, last)
         title = "Logits" if last else type(module).__name__
-        off = wording.off(x) if isinstance(module, nn.ReLU) else None
-        steps.append(_step(name, title, spelled(module), x, said, off))
+        off = sentences.off(x) if isinstance(module, nn.ReLU) else None
+        steps.append(_step(name, title, one_line(module), x, message, off))
     if x.shape != wanted.shape or not torch.allclose(x, wanted, rtol=1e-4, atol=1e-4):
         raise ValueError(f"{type(network).__name__} is no chain of its modules: no steps to show.")
-    for i, (closer, fine) in enumerate(looks):
-        added = closer(fine.to(x.device))
-        said = wording.closer(closer, fine)
-        name = f"closer.{i}" if i else "closer"
-        steps.append(_step(name, "Closer look", type(closer).__name__, added, said))
-        x = wanted = wanted + added
-    if looks:
-        steps.append(_step("sum", "Sum", "logits + closer", x, wording.say("sum")))
+    return steps + _last_steps(wanted, calibrated)
+
+
+def _last_steps(logits: torch.Tensor, calibrated: Calibration) -> list[Step]:
+    """From the logits (1, 10 or 11) to the answer."""
+    confidences, none = calibration.apply(logits.cpu(), calibrated)
     softmax = nn.Softmax(dim=1)
-    x = softmax(x / temperature)
-    terms = arithmetic(wanted[0], temperature)
-    said = wording.softmax(temperature)
-    steps.append(_step("softmax", "Softmax", repr(softmax), x, said, terms=terms))
-    said = wording.say("argmax", label=terms[0].label)
-    return [*steps, _step("argmax", "Argmax", "argmax(1)", x.argmax(1), said)]
+    x = softmax(logits[:, : len(CLASSES)] / calibrated.temperature)
+    terms = arithmetic(logits[0], calibrated)
+    message = sentences.softmax(calibrated.temperature)
+    steps = [_step("softmax", "Softmax", repr(softmax), x, message, terms=terms)]
+    if none.item() > 0:
+        message = sentences.say("none", p=f"{none.item():.0%}")
+        steps.append(_step("none", "None of the ten", "(1 - b) * p + b / 10", confidences, message))
+    message = sentences.say("argmax", label=terms[0].label)
+    return [*steps, _step("argmax", "Argmax", "argmax(1)", confidences.argmax(1), message)]
 
 
-def arithmetic(logits: torch.Tensor, temperature: float = 1.0) -> tuple[Term, ...]:
-    """Softmax of ten logits (10,), written out; most confident first."""
-    values = logits.double().cpu().tolist()
-    exponentials = [math.exp(value / temperature) for value in values]
+def arithmetic(logits: torch.Tensor, calibrated: Calibration = UNTRAINED) -> tuple[Term, ...]:
+    """Softmax of logits (10,) or (11,), written out for the ten classes; most confident first."""
+    none = calibration.apply(logits[None].cpu(), calibrated)[1].item()
+    temperature = calibrated.temperature
+    values = logits[: len(CLASSES)].double().cpu().tolist()
+    exponentials = [math.exp(min(value / temperature, LARGEST)) for value in values]
     total = sum(exponentials)
-    terms = [
-        Term(label, value, value / temperature, power, total, power / total)
-        for label, value, power in zip(CLASSES, values, exponentials, strict=True)
-    ]
+    terms = []
+    for label, value, power in zip(CLASSES, values, exponentials, strict=True):
+        p = power / total
+        confidence = (1 - none) * p + none / len(CLASSES)
+        terms.append(Term(label, value, value / temperature, power, total, p, confidence))
     return tuple(sorted(terms, key=lambda term: -term.confidence))
 
 
-def templates(network: nn.Module, pixels: torch.Tensor, count: int = 8) -> list[Unit]:
+def templates(network: nn.Module, tensor: torch.Tensor, count: int = 8) -> list[Unit]:
     """What the first layers looked for and found, strongest first.
 
     Where the first layer is Linear: its units that fired most, each with its weights as a 28x28
-    picture (positive where a bright pixel speaks for the unit). Else the feature maps that are
-    strongest before the maps first shrink.
+    picture (positive where a bright pixel speaks for the unit). Else the strongest of the first
+    feature maps, the last ones of their size.
     """
-    steps = {step.name: step.activations[0] for step in layers(network, pixels)}
+    steps = {step.name: step.activations[0] for step in layers(network, tensor)}
     modules = list(chain(network))
-    fired = [
-        (steps[name], before)
-        for (_, before), (name, module) in pairwise(modules)
-        if isinstance(module, nn.ReLU | Residual)
-    ]
-    first, layer = fired[0]
-    if isinstance(layer, nn.Linear):
-        pictures = layer.weight.detach().float().cpu().view(-1, 28, 28).numpy()
-        strengths = first
+    linear = next((m for _, m in modules if not isinstance(m, nn.Flatten)), None)
+    if isinstance(linear, nn.Linear):
+        pictures: Any = linear.weight.detach().float().cpu().view(-1, 28, 28).numpy()
+        (_, _), (relu, _) = next(
+            pair for pair in pairwise(modules) if isinstance(pair[1][1], nn.ReLU)
+        )
+        strengths = steps[relu]
     else:
-        pictures = [maps for maps, _ in fired if maps.shape[-2:] == first.shape[-2:]][-1]
+        maps = [steps[name] for name, module in modules if _gives_maps(module)]
+        pictures = [each for each in maps if each.shape[-2:] == maps[0].shape[-2:]][-1]
         strengths = pictures.max((1, 2))
     order = np.argsort(-strengths, kind="stable")[:count]
     return [Unit(int(i), float(strengths[i]), pictures[i]) for i in order]
 
 
-def saliency(
-    network: nn.Module, pixels: torch.Tensor, label: int, looks: Sequence[Look] = ()
-) -> np.ndarray:
-    """How much each pixel of (1, 1, 28, 28) speaks for class label: float32 (28, 28) in [0, 1].
+def _gives_maps(module: nn.Module) -> bool:
+    return isinstance(module, nn.ReLU | Residual | Convolution | Stage)
 
-    looks: what Classifier.looks says; what speaks there, of the garment, its mask, the photo's
-    colours or what lines enclose, counts for the pixel that lies there, and around them for none.
+
+def saliency(network: nn.Module, tensor: torch.Tensor, label: int) -> np.ndarray[Any, Any]:
+    """How much each pixel of tensor (1, C, H, W) speaks for class label: float32 (H, W) in [0, 1].
 
     1 is the pixel that says most; all are 0 if none speaks for the class. What is measured is the
     gradient of the class's log odds times the pixel, over versions of the picture from which
     smooth random patches fade, from hardly to almost all: integrated gradients (Sundararajan et
     al. 2017, arXiv 1703.01365) along the paths of RISE's masks (Petsiuk et al. 2018, arXiv
-    1806.07421). It was chosen by how far confidence falls when the 40 marked pixels turn black,
-    the mean of tests/fashion_mnist_sheet.png: by 0.58 (mlp) and 0.32 (cnn), where 40 random
-    pixels of the garment cost 0.06 and 0.11. It takes 1 ms (mlp), 40 ms (cnn, a drawing) or 160 ms
-    (cnn, a photo, at which two look closer) of one core.
+    1806.07421). A picture in color fades to the median color of its rim,
+    so that the background says nothing, others to black. It was chosen by how far
+    confidence falls when the 40 marked pixels turn black, the mean of
+    tests/data/fashion_mnist_sheet.png: by 0.58 (mlp) and 0.32 (cnn), where 40 random pixels of the
+    garment cost 0.06 and 0.11.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        x = _checked(network, pixels).clone()
-        generator = torch.Generator().manual_seed(0)
-        patches = torch.rand(VERSIONS, 1, PATCHES, PATCHES, generator=generator)
-        shares = (torch.arange(VERSIONS) + 0.5).view(-1, 1, 1, 1) / VERSIONS
-        smooth = F.interpolate(patches, (28, 28), mode="bilinear")
-        faded = (smooth + shares - 0.5).clamp(0, 1).to(x.device)
-        seen = [(network, 0, x, (x * faded).requires_grad_())]
-        for closer, fine in looks:
-            fine = fine.to(x.device, torch.float32).clone()
-            side = fine.shape[-1] - 2 * closer.rim
-            finer = F.interpolate(faded, [side] * 2, mode="bilinear")
-            finer = F.pad(finer, (closer.rim,) * 4, mode="replicate")
-            nothing = fine.new_tensor(closer.nothing).view(1, -1, 1, 1)
-            there = fine - nothing
-            versions = (nothing + there * finer).requires_grad_()
-            seen.append((closer, closer.rim, there, versions))
-        logits = torch.stack([each(versions) for each, _, _, versions in seen]).sum(0)
-        others = logits[:, [i for i in range(len(CLASSES)) if i != label]]
+        x = _on_device(network, tensor).clone()
+        nothing = _rim(x) if x.shape[1] == 3 else torch.zeros_like(x)
+        versions = nothing + (x - nothing) * _fading(x.shape[-2:]).to(x.device)
+        versions.requires_grad_()
+        logits = network(versions)
+        others = logits[:, [i for i in range(logits.shape[1]) if i != label]]
         odds = (logits[:, label] - others.logsumexp(1)).sum()
-        gradients = torch.autograd.grad(odds, [versions for _, _, _, versions in seen])
-    marks = torch.zeros(1, 1, 28, 28)
-    for gradient, (_, rim, of, _) in zip(gradients, seen, strict=True):
-        each = (gradient.mean(0, keepdim=True) * of).detach().float().cpu().sum(1, keepdim=True)
-        each = F.pad(each, (-rim,) * 4)
-        marks += F.interpolate(each, (28, 28), mode="area") * (each.shape[-1] / 28) ** 2
-    marks = marks.clamp(min=0)
-    reach = torch.arange(-2.0, 3.0)
-    bell = torch.exp(-(reach**2) / (2 * BLUR**2))
-    bell /= bell.sum()
-    marks = F.conv2d(F.pad(marks, (2, 2, 2, 2)), bell.outer(bell).view(1, 1, 5, 5))[0, 0]
+        (gradient,) = torch.autograd.grad(odds, versions)
+    marks = (gradient.mean(0, keepdim=True) * (x - nothing)).detach().float().cpu()
+    marks = _blurred(marks.sum(1, keepdim=True).clamp(min=0))[0, 0]
     most = marks.max()
     return (marks / most if most > 0 else marks).numpy()
+
+
+def _rim(x: torch.Tensor) -> torch.Tensor:
+    """The median color of the rim of x (1, C, H, W): (1, C, 1, 1)."""
+    wide = max(1, x.shape[-1] // 16)
+    rim = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device)
+    rim[wide:-wide, wide:-wide] = False
+    return x[..., rim].median(-1).values[..., None, None]
+
+
+def _fading(size: torch.Size) -> torch.Tensor:
+    """How much of each pixel is left in each of VERSIONS: (VERSIONS, 1, H, W) in [0, 1]."""
+    generator = torch.Generator().manual_seed(0)
+    patches = torch.rand(VERSIONS, 1, PATCHES, PATCHES, generator=generator)
+    shares = (torch.arange(VERSIONS) + 0.5).view(-1, 1, 1, 1) / VERSIONS
+    smooth = F.interpolate(patches, list(size), mode="bilinear")
+    return (smooth + shares - 0.5).clamp(0, 1)
+
+
+def _blurred(marks: torch.Tensor) -> torch.Tensor:
+    """marks (1, 1, H, W) with each value spread over its neighbors."""
+    width = BLUR * marks.shape[-1]
+    radius = math.ceil(2.5 * width)
+    reach = torch.arange(-float(radius), radius + 1)
+    bell = torch.exp(-(reach**2) / (2 * width**2))
+    bell /= bell.sum()
+    marks = F.conv2d(F.pad(marks, (radius, radius, 0, 0)), bell.view(1, 1, 1, -1))
+    return F.conv2d(F.pad(marks, (0, 0, radius, radius)), bell.view(1, 1, -1, 1))
 
 
 def chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """The modules that compute, in order, with their names in network."""
     for name, child in network.named_children():
-        if isinstance(child, nn.Sequential):
+        if type(child) is nn.Sequential:
             yield from chain(child, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
 
 
-def spelled(module: nn.Module) -> str:
+def one_line(module: nn.Module) -> str:
     """module in one line: its own repr, or its name with those of its parts."""
     if not any(True for _ in module.children()):
         return repr(module)
     parts = [p for p in module.modules() if not any(True for _ in p.children())]
+    parts = [p for p in parts if not isinstance(p, nn.Identity)]  # computes nothing
     return f"{type(module).__name__}({', '.join(type(part).__name__ for part in parts)})"
 
 
-def _checked(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    if pixels.shape != (1, 1, 28, 28):
-        raise ValueError(f"pixels must be (1, 1, 28, 28), not {tuple(pixels.shape)}.")
-    return pixels.to(next(network.parameters()).device, torch.float32)
+def _on_device(network: nn.Module, tensor: torch.Tensor) -> torch.Tensor:
+    if tensor.ndim != 4 or len(tensor) != 1:
+        raise ValueError(f"one picture must be (1, C, H, W), not {tuple(tensor.shape)}.")
+    return tensor.to(next(network.parameters()).device, torch.float32)
 
 
 def _step(
@@ -228,9 +242,9 @@ def _step(
     title: str,
     module: str,
     x: torch.Tensor,
-    sentence: wording.Said,
+    message: sentences.Sentence,
     off: float | None = None,
     terms: tuple[Term, ...] = (),
 ) -> Step:
     shape = f"torch.Size({list(x.shape)})"
-    return Step(name, title, module, shape, x.float().cpu().numpy(), off, sentence, terms)
+    return Step(name, title, module, shape, x.float().cpu().numpy(), off, message, terms)

@@ -1,14 +1,19 @@
-"""The networks: pictures (N, 28, 28) or (N, 1, 28, 28) in [0, 1] -> logits (N, 10)."""
+"""The networks, and ARCHITECTURES: how each is constructed, by the name that checkpoints give.
+
+Those that classify take pictures in [0, 1] and return logits (N, 10), or (N, 11) where the last one
+is for a picture that is none of the ten classes. EfficientNetLite0 has a file of its own.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from fashion_model.blocks import Residual, halved, stage
-from fashion_model.segmenter import Finder, LineTeller
+from fashion_model.efficientnet import EfficientNetLite0
 
 CLASSES = (
     "T-shirt/top",
@@ -47,27 +52,55 @@ class NeuralNetwork(nn.Module):
         return logits
 
 
+def convolutions(
+    inputs: int, outputs: int, stride: int = 1, groups: int = 1, first_groups: int | None = None
+) -> nn.Sequential:
+    """Two 3x3 convolutions, each with a ReLU; the first one has the stride."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, padding=1, groups=first_groups or groups),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1, groups=groups),
+        nn.ReLU(),
+    )
+
+
+def halved(inputs: int, outputs: int, groups: int = 1) -> nn.Sequential:
+    """A 3x3 convolution that halves height and width, with a ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, groups=groups), nn.ReLU()
+    )
+
+
+class Residual(nn.Module):
+    """Two convolutions whose result is added to what went in (He et al. 2015, arXiv 1512.03385)."""
+
+    def __init__(self, channels: int, groups: int = 1) -> None:
+        super().__init__()
+        self.body = convolutions(channels, channels, groups=groups)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        residual: torch.Tensor = x + self.body(x)
+        return residual
+
+
 class ConvolutionalNetwork(nn.Module):
     """A small convolutional network with three residual blocks, as a Sequential of named stages.
 
     The first stage folds each 2x2 square of pixels into four channels, so that nothing runs at
-    28x28, where a CPU would spend most of its time. groups: so many networks side by side, which
-    see nothing of each other between the first convolution and the last layer; width and wide
-    are the channels of each.
+    28x28, where a CPU would spend most of its time. members: so many networks side by side, as
+    grouped convolutions; between the first convolution and the last layer they are independent.
+    width and wide: the channels of each.
     """
 
-    def __init__(self, width: int = 64, wide: int = 160, groups: int = 1) -> None:
+    def __init__(self, width: int = 64, wide: int = 160, members: int = 1) -> None:
         super().__init__()
-        width, wide = width * groups, wide * groups
+        groups, width, wide = members, width * members, wide * members
         self.stages = nn.Sequential(
             OrderedDict(
                 unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
-                local=stage(4, width, 1, groups, first=1),  # (N, 64, 14, 14)
+                local=convolutions(4, width, groups=groups, first_groups=1),  # (N, 64, 14, 14)
                 lines=Residual(width, groups),  # (N, 64, 14, 14)
-                shrink=nn.Sequential(
-                    nn.Conv2d(width, wide, 3, stride=2, padding=1, groups=groups),  # (N, 160, 7, 7)
-                    nn.ReLU(),
-                ),
+                shrink=halved(width, wide, groups),  # (N, 160, 7, 7)
                 parts=Residual(wide, groups),  # (N, 160, 7, 7)
                 whole=Residual(wide, groups),  # (N, 160, 7, 7)
                 pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 160)
@@ -80,162 +113,136 @@ class ConvolutionalNetwork(nn.Module):
         return logits
 
 
-class Closer(nn.Module):
-    """Logits to add to another network's, for a picture of one kind that somebody made.
+class DrawingNetwork(nn.Module):
+    """Names the garment in a drawing: a chain of named stages, whose shapes are noted behind them.
 
-    It errs otherwise than a network does that learnt from Fashion-MNIST, drawings and photos
-    together: it learnt its garments from real pictures of its kind alone, and sees more of them.
+    Lines and what they enclose (N, 2, 112, 112) in [0, 1] -> logits (N, 11), the last for none of
+    the ten. width and wide: the channels of the stages.
     """
 
-    name: str  # of this look
-    kind: str  # of the pictures whose images.Prepared.fine it reads
-    channels: slice  # of that
-    rim: int  # pixels on each side of that, beyond what the 28x28 picture shows
-    nothing: tuple[float, ...] = (0.0, 0.0)  # what these channels are where nothing is to be seen
-    stages: nn.Sequential
-
-    @classmethod
-    def of(cls, fine: torch.Tensor) -> torch.Tensor:
-        """What it reads of fine (N, C, H, W)."""
-        return fine[:, cls.channels]
+    def __init__(self, width: int = 96, wide: int = 192) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            OrderedDict(
+                unshuffle=nn.PixelUnshuffle(4),  # (N, 32, 28, 28)
+                lines=halved(32, width),  # (N, 96, 14, 14)
+                local=Residual(width),  # (N, 96, 14, 14)
+                shrink=halved(width, wide),  # (N, 192, 7, 7)
+                parts=Residual(wide),  # (N, 192, 7, 7)
+                whole=Residual(wide),  # (N, 192, 7, 7)
+                pool=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),  # (N, 192)
+                head=nn.Linear(wide, len(CLASSES) + 1),
+            )
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.stages(x)
         return logits
 
 
-class PhotoNetwork(Closer):
-    """A closer look at a photo: (N, 2, 64, 64) in [0, 1] -> logits (N, 10).
-
-    The garment in finer detail, and where it is, so that it sees where white cloth ends. Once it is
-    trained, it answers with the mean for the picture and its mirror image, for garments have no
-    left and right.
-    """
-
-    name = kind = "photo"
-    channels = slice(0, 2)
-    rim = 4
-
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 192)) -> None:
-        super().__init__()
-        first, second, third, fourth = widths
-        seen = self.channels.stop - self.channels.start
-        self.stages = nn.Sequential(
-            OrderedDict(
-                lines=halved(seen, first),  # (N, 32, 32, 32)
-                local=halved(first, second),  # (N, 64, 16, 16)
-                shapes=Residual(second),  # (N, 64, 16, 16)
-                shrink=halved(second, third),  # (N, 128, 8, 8)
-                parts=Residual(third),  # (N, 128, 8, 8)
-                join=halved(third, fourth),  # (N, 192, 4, 4)
-                whole=Residual(fourth),  # (N, 192, 4, 4)
-                pool=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),  # (N, 192)
-                drop=nn.Dropout(0.3),
-                head=nn.Linear(fourth, len(CLASSES)),
-            )
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.training:
-            return super().forward(x)
-        return super().forward(torch.cat([x, x.flip(3)])).view(2, len(x), -1).mean(0)
-
-
-class ColourNetwork(PhotoNetwork):
-    """The same at a photo's colours: (N, 4, 64, 64) in [0, 1] -> logits (N, 10).
-
-    Where the garment is, and the photo there in red, green and blue, ground and all: where the
-    garment was cut out badly, it sees what is missing.
-    """
-
-    name = "colour"
-    channels = slice(2, 6)
-    rim = 6
-    nothing = (0.0, 0.5, 0.5, 0.5)
-
-
-class DrawingNetwork(Closer):
-    """A closer look at a drawing: (N, 2, 28, 28) in [0, 1] -> logits (N, 10).
-
-    Its lines, and what they enclose: a bag is full, an arch is not.
-    """
-
-    name = kind = "drawing"
-    channels = slice(0, 2)
-    rim = 0
-
-    def __init__(self, width: int = 32) -> None:
-        super().__init__()
-        wide = 2 * width
-        self.stages = nn.Sequential(
-            OrderedDict(
-                unshuffle=nn.PixelUnshuffle(2),  # (N, 8, 14, 14)
-                lines=stage(8, width, 1),  # (N, 32, 14, 14)
-                shrink=halved(width, wide),  # (N, 64, 7, 7)
-                parts=Residual(wide),  # (N, 64, 7, 7)
-                whole=Residual(wide),  # (N, 64, 7, 7)
-                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 64)
-                drop=nn.Dropout(0.3),
-                head=nn.Linear(wide, len(CLASSES)),
-            )
-        )
-
-
-class PlainNetwork(nn.Module):
-    """Six convolutions in a row: a teacher that errs otherwise than ConvolutionalNetwork does."""
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__()
-        self.stages = nn.Sequential(
-            OrderedDict(
-                unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
-                local=stage(4, width, 1),  # (N, 64, 14, 14)
-                parts=stage(width, 2 * width, 2),  # (N, 128, 7, 7)
-                whole=stage(2 * width, 2 * width, 1),  # (N, 128, 7, 7)
-                pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 128)
-                head=nn.Linear(2 * width, len(CLASSES)),
-            )
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.stages(x.view(-1, 1, 28, 28))
-        return logits
-
-
 @torch.no_grad()
-def coupled(networks: Sequence[ConvolutionalNetwork]) -> ConvolutionalNetwork:
-    """One network that answers with the mean of networks' logits, their weights side by side.
+def ensemble(networks: Sequence[ConvolutionalNetwork]) -> ConvolutionalNetwork:
+    """One network that answers with the mean of the logits of networks, its members.
 
     A coupled ensemble (Dutt et al. 2017, arXiv 1709.06053), as grouped convolutions.
     """
-    made = ConvolutionalNetwork(groups=len(networks)).eval()
+    together = ConvolutionalNetwork(members=len(networks)).eval()
     states = [network.state_dict() for network in networks]
-    for key, tensor in made.state_dict().items():  # views of what made computes with
+    for key, tensor in together.state_dict().items():  # views of the weights themselves
         if key == "stages.head.weight":
             tensor.copy_(torch.cat([state[key] for state in states], 1) / len(states))
         elif key == "stages.head.bias":
             tensor.copy_(torch.stack([state[key] for state in states]).mean(0))
         else:
             tensor.copy_(torch.cat([state[key] for state in states]))
-    return made
+    return together
 
 
-# The networks that people choose from, by name; those that answer with a class; and all that a
-# checkpoint may hold
+class Segmenter(nn.Module):
+    """Where the garment is, and whether the picture is a drawing.
+
+    RGB pictures (N, 3, 96, 96) in [0, 1] -> mask logits (N, 1, 96, 96) and drawing logits (N,).
+    A small U-Net (Ronneberger et al. 2015, arXiv 1505.04597) that works at a quarter of the
+    picture's size and less, so that a photo takes a few milliseconds on one core.
+    """
+
+    side = 96
+
+    def __init__(self, stem: int = 16, widths: tuple[int, ...] = (32, 64, 96)) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, stride=2, padding=1), nn.ReLU())
+        ins = (stem, *widths[:-1])
+        self.down = nn.ModuleList(convolutions(i, o, 2) for i, o in zip(ins, widths, strict=True))
+        self.middle = convolutions(widths[-1], widths[-1])
+        self.drawing = nn.Linear(2 * (stem + sum(widths) + widths[-1]), 1)
+        pairs = list(pairwise(reversed(widths)))
+        self.up = nn.ModuleList(convolutions(deep + skip, skip) for deep, skip in pairs)
+        self.mask = nn.Sequential(nn.Conv2d(widths[0], 4, 1), nn.PixelShuffle(2))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.features(x)
+        drawing = self.drawing(self.summary(features)).squeeze(1)
+        x = features[-1]
+        for up, skip in zip(self.up, reversed(features[1:-2]), strict=True):
+            x = up(torch.cat([F.interpolate(x, scale_factor=2.0), skip], 1))
+        mask = F.interpolate(self.mask(x), scale_factor=2.0, mode="bilinear")
+        return mask, drawing
+
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The feature maps of x (N, 3, 96, 96), from the first to the deepest."""
+        features = [self.stem(x)]  # (N, 16, 48, 48)
+        for down in self.down:  # (N, 32, 24, 24), (N, 64, 12, 12), (N, 96, 6, 6)
+            features.append(down(features[-1]))
+        return [*features, self.middle(features[-1])]
+
+    @staticmethod
+    def summary(features: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The mean and the maximum of each channel of features, (N, D)."""
+        return torch.cat([part for x in features for part in (x.mean((2, 3)), x.amax((2, 3)))], 1)
+
+
+class LineDetector(nn.Module):
+    """Whether pictures are line drawings rather than images of Fashion-MNIST.
+
+    Pictures (N, 28, 28) or (N, 1, 28, 28) in [0, 1] -> logits (N,), high for lines. Small enough
+    to be asked before every 28x28 picture is read.
+    """
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(
+            nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
+            nn.Conv2d(4, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1),  # (N, 16, 7, 7)
+            nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(2 * width, 1),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.stages(x.view(-1, 1, 28, 28)).squeeze(1)
+        return logits
+
+
+READ_28X28 = (NeuralNetwork, ConvolutionalNetwork)  # whatever the kind of picture
+
+# Those a user chooses from, and all that a checkpoint may hold
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "mlp": NeuralNetwork,
     "cnn": ConvolutionalNetwork,
 }
 CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
     **NETWORKS,
-    "coupled": partial(ConvolutionalNetwork, groups=2),
-    "plain": PlainNetwork,
+    "cnn-ensemble": partial(ConvolutionalNetwork, members=2),
+    "drawing": DrawingNetwork,
+    "efficientnet-lite0": EfficientNetLite0,
 }
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
     **CLASSIFIERS,
-    "closer-colour": ColourNetwork,
-    "closer-drawing": DrawingNetwork,
-    "closer-photo": PhotoNetwork,
-    "finder": Finder,
-    "lines": LineTeller,
+    "segmenter": Segmenter,
+    "line-detector": LineDetector,
 }

@@ -1,42 +1,43 @@
 """The training images that a network finds most similar to a picture.
 
-images = SimilarImages(classifier.of(prepared.kind).network)
-_, prepared = classifier.prepare("shirt.png")
-for found in images.nearest(prepared.pixels):
-    print(found.label, found.distance)
+model_input = classifier.preprocess("shirt.png")
+for neighbor in retrieval.nearest(classifier.networks[model_input.kind], model_input.tensor):
+    print(neighbor.label, neighbor.distance)
 
-It looks through training_images.png, a subset of the training images, which this writes:
-
-    python -m fashion_model.retrieval [--data FOLDER] [--each N]
+It looks through training_images.png, a subset of Fashion-MNIST's training images. What each
+committed network makes of them is kept in checkpoints/embeddings.safetensors, which
+`python -m fashion_model train --network embeddings` writes.
 """
 
-import argparse
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
+from fashion_model import checkpoint
 from fashion_model.errors import DataError
 from fashion_model.explain import chain
-from fashion_model.networks import CLASSES
+from fashion_model.networks import CLASSES, NeuralNetwork
 
 SHEET = Path(__file__).with_name("training_images.png")
-EACH = 300  # images of every class: 1.2 MB, and 8 s of one core for the larger network
+EMBEDDINGS = checkpoint.FOLDER / "embeddings.safetensors"
 COLUMNS = 60  # images in a row of the sheet; a multiple of ten, so that classes lie in columns
 INDICES = "indices"  # the PNG's text with the images' places in the training set, as JSON
-BATCH = 25  # images at once: short steps, between which other requests get the processor
+SCALE = 127  # embeddings have unit length, and are kept as int8
+MAKE = "make them with 'python -m fashion_model train --network embeddings'."
 
 
 @dataclass(frozen=True)
-class Neighbour:
+class Neighbor:
     """A training image: its place in Fashion-MNIST's training set, its label, its pixels uint8
     (28, 28), and its cosine distance from the picture: 0 for the same direction in the network's
     embedding, 1 for nothing in common."""
@@ -44,75 +45,75 @@ class Neighbour:
     index: int
     label: str
     distance: float
-    pixels: np.ndarray
+    pixels: np.ndarray[Any, Any]
 
 
 class Subset(NamedTuple):
     """N training images uint8 (N, 28, 28); image i is of class i % 10. indices: their places."""
 
-    images: np.ndarray
+    images: np.ndarray[Any, Any]
     indices: list[int]
 
 
-def embed(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    """What goes into network's last Linear, unit length: (N, 1, 28, 28) in [0, 1] -> (N, D)."""
+def nearest(network: nn.Module, tensor: torch.Tensor, count: int = 5) -> list[Neighbor]:
+    """The count training images closest to tensor (1, C, H, W), what network reads; closest first.
+
+    Raises DataError if the images or network's embeddings of them are missing or damaged.
+    """
+    subset, embeddings = read(), embeddings_of(network)
+    distances = 1 - embeddings @ embed(network, tensor)[0]
+    found = distances.clamp(min=0).topk(min(count, len(distances)), largest=False)
+    return [
+        Neighbor(subset.indices[i], CLASSES[i % len(CLASSES)], distance, subset.images[i])
+        for distance, i in zip(found.values.tolist(), found.indices.tolist(), strict=True)
+    ]
+
+
+def about(network: nn.Module) -> dict[str, int]:
+    """subset: how many images are looked through, each: of every class, size: of an embedding."""
+    count, size = embeddings_of(network).shape
+    return {"subset": count, "each": count // len(CLASSES), "size": size}
+
+
+@torch.inference_mode()
+def embed(network: nn.Module, tensors: torch.Tensor) -> torch.Tensor:
+    """What goes into network's last Linear, unit length: (N, C, H, W) -> float32 (N, D)."""
     *body, (name, head) = chain(network)
     if not isinstance(head, nn.Linear):
         raise ValueError(f"{name} is {head!r}: the embedding is what goes into a last Linear.")
-    x = pixels.to(head.weight.device, torch.float32)
+    x = tensors.to(head.weight.device, torch.float32)
     for _, module in body:
         x = module(x)
-    return F.normalize(x.double().cpu(), dim=1)
+    return F.normalize(x.cpu(), dim=1)
 
 
-class SimilarImages:
-    """The training images of a sheet as one network sees them, embedded once, in the background."""
-
-    def __init__(self, network: nn.Module, sheet: Path = SHEET) -> None:
-        self._network = network
-        self._sheet = sheet
-        self._lock = Lock()
-        self._work: Future[tuple[Subset, torch.Tensor]] | None = None
-
-    def ready(self) -> bool:
-        """Whether nearest would answer at once; the first call starts the work for it."""
-        return self._started().done()
-
-    def nearest(self, pixels: torch.Tensor, count: int = 5) -> list[Neighbour]:
-        """The count images closest to pixels (1, 1, 28, 28) in [0, 1], closest first.
-
-        Raises DataError if the sheet is missing or damaged.
-        """
-        subset, embeddings = self._started().result()
-        with torch.inference_mode():
-            distances = 1 - embeddings @ embed(self._network, pixels)[0]
-        found = distances.clamp(min=0).topk(min(count, len(distances)), largest=False)
-        return [
-            Neighbour(subset.indices[i], CLASSES[i % len(CLASSES)], distance, subset.images[i])
-            for distance, i in zip(found.values.tolist(), found.indices.tolist(), strict=True)
-        ]
-
-    def about(self) -> dict[str, int]:
-        """subset: how many images it looks through, each: of every class, size: D of embed."""
-        subset, embeddings = self._started().result()
-        count = len(subset.indices)
-        return {"subset": count, "each": count // len(CLASSES), "size": embeddings.shape[1]}
-
-    def _started(self) -> Future[tuple[Subset, torch.Tensor]]:
-        with self._lock:
-            if self._work is None:
-                thread = ThreadPoolExecutor(1, "similar")
-                self._work = thread.submit(self._embedded)
-                thread.shutdown(wait=False)  # it ends with this work
-            return self._work
-
-    @torch.inference_mode()
-    def _embedded(self) -> tuple[Subset, torch.Tensor]:
-        subset = read(self._sheet)
-        batches = torch.from_numpy(subset.images).unsqueeze(1).split(BATCH)
-        return subset, torch.cat([embed(self._network, b.float() / 255) for b in batches])
+def embeddings_of(network: nn.Module) -> torch.Tensor:
+    """Those of the subset's images, float32 (N, D): kept ones, or, of the tutorial's network, made
+    anew in 40 ms. Raises DataError where there are none."""
+    if isinstance(network, NeuralNetwork):
+        return embed(network, torch.from_numpy(read().images).unsqueeze(1) / 255)
+    stored, key = _stored(EMBEDDINGS), checkpoint.digest(network)
+    if key not in stored:
+        raise DataError(f"{EMBEDDINGS} holds no embeddings by this network: {MAKE}")
+    return stored[key]
 
 
+def write_embeddings(embeddings: dict[str, torch.Tensor], path: Path = EMBEDDINGS) -> None:
+    """Keep embeddings (N, D) of the subset's images, by the digest of the network."""
+    packed = {key: (value * SCALE).round().to(torch.int8) for key, value in embeddings.items()}
+    checkpoint.write_whole(path, lambda part: save_file(packed, part))
+
+
+@lru_cache(maxsize=2)
+def _stored(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: F.normalize(file.get_tensor(key).float(), dim=1) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path} is missing or damaged ({error}): {MAKE}") from error
+
+
+@lru_cache(maxsize=2)
 def read(sheet: Path = SHEET) -> Subset:
     """The images of a sheet that write has made. Raises DataError if there is none."""
     try:
@@ -122,7 +123,7 @@ def read(sheet: Path = SHEET) -> Subset:
     except (OSError, KeyError, ValueError) as error:
         raise DataError(
             f"{sheet} is missing, damaged or no sheet of training images. Restore it with "
-            f"'git checkout', or make it with 'python -m fashion_model.retrieval'."
+            f"'git checkout'."
         ) from error
     tiles = pixels.reshape(-1, 28, COLUMNS, 28).swapaxes(1, 2).reshape(-1, 28, 28)
     return Subset(tiles[: len(indices)].copy(), indices)
@@ -144,19 +145,3 @@ def write(images: torch.Tensor, labels: torch.Tensor, each: int, sheet: Path = S
     text = PngImagePlugin.PngInfo()
     text.add_text(INDICES, json.dumps(indices.tolist()), zip=True)
     Image.fromarray(pixels).save(sheet, format="PNG", optimize=True, pnginfo=text)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line; the images are of those that the networks learn from."""
-    from fashion_model import datasets as data
-
-    parser = argparse.ArgumentParser(prog="python -m fashion_model.retrieval")
-    parser.add_argument("--data", metavar="FOLDER", help="a folder with Fashion-MNIST's four files")
-    parser.add_argument("--each", type=int, default=EACH, help=f"images of every class ({EACH})")
-    options = parser.parse_args(arguments)
-    (images, labels), _ = data.split(*data.load_fashion_mnist(True, options.data))
-    write(images, labels, options.each)
-
-
-if __name__ == "__main__":
-    main()

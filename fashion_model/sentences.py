@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from fashion_model.blocks import Residual
-from fashion_model.networks import Closer
+from fashion_model.efficientnet import Convolution, Normalize, Stage
+from fashion_model.networks import CLASSES, Residual
 
 ENGLISH = {
     "input": "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 "
@@ -14,6 +14,9 @@ ENGLISH = {
     "flatten": "The numbers are laid end to end, as one list of {count}. None changes.",
     "logits": "One number for each class, its logit: a weighted sum of the {inputs} numbers before "
     "it. The higher, the more the network leans to that class.",
+    "logits and none": "One number for each class, its logit, and one for a picture of none of the "
+    "ten: each a weighted sum of the {inputs} numbers before it. The higher, the more the network "
+    "leans to it.",
     "linear": "Each of {outputs} units multiplies the {inputs} numbers with weights of its own and "
     "adds them up. Training has found these weights: {learned} numbers, with one to start from "
     "(the bias) for each unit.",
@@ -26,10 +29,10 @@ ENGLISH = {
     "strided": "Each of {outputs} filters slides over the {inputs} maps in steps of {step}, so "
     "that the maps shrink, and notes how well each {size} spot fits its pattern. Training has "
     "found these patterns: {learned} numbers.",
-    "beside": "Here {groups} networks lie side by side, whose logits are averaged in the end: each "
-    "of {outputs} filters slides over the {inputs} maps of its own one, and notes how well each "
-    "{size} spot fits its pattern. Training has found these patterns: {learned} numbers.",
-    "beside strided": "Each of {outputs} filters slides over the {inputs} maps of its own network "
+    "grouped": "Here {groups} networks lie side by side, whose logits are averaged in the end: "
+    "each of {outputs} filters slides over the {inputs} maps of its own one, and notes how well "
+    "each {size} spot fits its pattern. Training has found these patterns: {learned} numbers.",
+    "grouped strided": "Each of {outputs} filters slides over the {inputs} maps of its own network "
     "in steps of {step}, so that the maps shrink, and notes how well each {size} spot fits its "
     "pattern. Training has found these patterns: {learned} numbers.",
     "residual": "Two convolutions, each with its bend, look at the {inputs} maps; what they find "
@@ -37,60 +40,64 @@ ENGLISH = {
     "patterns: {learned} numbers.",
     "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
     "the picture. That makes {outputs} numbers.",
-    "closer photo": "A photo gets a closer look: another network reads the garment as {side} rows "
-    "of {side} numbers, and beside it where the garment is and where not. It learned its "
-    "garments from photos alone, in {learned} numbers, and has ten logits of its own.",
-    "closer colour": "A photo gets a closer look in colour: another network reads it in red, green "
-    "and blue, {side} rows of {side} numbers each, with the ground around the garment, and beside "
-    "them where the garment is. It learned its garments from photos alone, in {learned} "
-    "numbers, and has ten logits of its own.",
-    "closer drawing": "A drawing gets a closer look: another network reads its lines, {side} rows "
-    "of {side} numbers, and beside them what they enclose. It learned its garments from drawings "
-    "by people alone, in {learned} numbers, and has ten logits of its own.",
-    "sum": "The logits of all networks are added: each makes mistakes that the others do not.",
+    "average": "Of each map only the mean stays. That makes {outputs} numbers.",
+    "normalize": "The numbers are stretched to go from -1 to 1, as in the pictures that the first "
+    "weights were trained on.",
+    "stem": "Each of {outputs} filters slides over the {inputs} maps in steps of {step}, so that "
+    "the maps shrink, and notes how well each {size} spot fits its pattern; below 0 becomes "
+    "0, above 6 becomes 6. Training has found these patterns: {learned} numbers.",
+    "head": "{outputs} sums of the {inputs} maps, each with weights of its own; below 0 "
+    "becomes 0, above 6 becomes 6. Training has found these weights: {learned} numbers.",
+    "stage": "Blocks in a row: {blocks}. Each slides one small filter over each of its maps, and "
+    "mixes what these filters find. {inputs} maps become {outputs}. Training has found these "
+    "patterns: {learned} numbers.",
+    "input color": "The picture as the network reads it: {side} rows of {side} colors, each of "
+    "three numbers (red, green, blue) from 0 to 1.",
+    "input lines": "The drawing as the network reads it: {side} rows of {side} numbers for its "
+    "lines, and as many for what they enclose.",
     "other": "{inputs} numbers become {outputs}.",
     "softmax": "e to the power of each logit, divided by the sum of all ten: ten confidences that "
     "add up to 1.",
     "tempered": "Each logit is divided by {temperature}, the temperature; then e to that power is "
     "divided by the sum of all ten: ten confidences that add up to 1. The temperature was set "
-    "after training, on pictures held out, so that of the answers given with 80 % confidence "
-    "about 80 % are right. It differs from picture to picture: higher where more than 90 % would "
-    "be claimed too easily, so that hardly a wrong answer is given with more than 90 %; and such "
-    "that the network stays unsure where its logits say less than those of nearly all garments.",
+    "after training, on pictures held out, so that of the answers given with 80% confidence "
+    "about 80% are right.",
+    "none": "The picture is none of the ten classes with a probability of {p}. So much of the "
+    "confidence is spread evenly over all ten.",
     "argmax": "The answer is the class with the highest confidence: {label}.",
-    "unknown": "This looks like nothing the network knows. The closest of its ten classes is "
-    "{first}, with only {p}.",
+    "unknown": "None of these ({none}). The closest of the ten classes is {first}.",
     "perhaps": "Perhaps {first} ({p}), or else {second} ({q}).",
     "over 99": "{first}, with over 99% confidence.",
     "sure": "{first}, with {p} confidence.",
 }
 
 
-class Said(str):
+class Sentence(str):
     """A sentence in English; key of ENGLISH and values are what other languages make it from."""
 
     key: str
     values: dict[str, str]
 
-    def __deepcopy__(self, memo: Any) -> "Said":
+    def __deepcopy__(self, memo: Any) -> "Sentence":
         return self
 
 
-def say(key: str, **values: str | int) -> Said:
+def say(key: str, **values: str | int) -> Sentence:
     """The sentence key with values filled in; whole numbers get their thousands separated."""
     texts = {k: f"{v:,}" if isinstance(v, int) else v for k, v in values.items()}
-    said = Said(ENGLISH[key].format(**texts))
-    said.key, said.values = key, texts
-    return said
+    sentence = Sentence(ENGLISH[key].format(**texts))
+    sentence.key, sentence.values = key, texts
+    return sentence
 
 
-def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last: bool) -> Said:
+def of_module(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last: bool) -> Sentence:
     """What module did to before to make after; last where these are the logits."""
     learned = sum(parameter.numel() for parameter in module.parameters())
     if isinstance(module, nn.Flatten):
         return say("flatten", count=str(after.numel()))
     if isinstance(module, nn.Linear) and last:
-        return say("logits", inputs=str(before.shape[-1]))
+        key = "logits" if after.shape[-1] == len(CLASSES) else "logits and none"
+        return say(key, inputs=str(before.shape[-1]))
     if isinstance(module, nn.Linear):
         units = {"outputs": str(after.shape[-1]), "inputs": str(before.shape[-1])}
         return say("linear", **units, learned=learned)
@@ -102,8 +109,8 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
     if isinstance(module, nn.Conv2d):
         step, (height, width) = module.stride[0], module.kernel_size
         groups = module.groups
-        alone, beside = ("convolution", "beside") if step == 1 else ("strided", "beside strided")
-        key = alone if groups == 1 else beside
+        alone, grouped = ("convolution", "grouped") if step == 1 else ("strided", "grouped strided")
+        key = alone if groups == 1 else grouped
         maps = {"outputs": module.out_channels, "inputs": module.in_channels // groups}
         size = f"{height}x{width}"
         return say(key, **maps, groups=groups, step=step, size=size, learned=learned)
@@ -111,26 +118,47 @@ def sentence(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last:
         return say("residual", inputs=str(before.shape[1]), learned=learned)
     if isinstance(module, nn.AdaptiveMaxPool2d):
         return say("pool", outputs=str(after.numel()))
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return say("average", outputs=str(after.numel()))
+    if isinstance(module, Normalize):
+        return say("normalize")
+    if isinstance(module, Convolution | Stage):
+        return _of_efficientnet(module, before, after, learned)
     return say("other", inputs=str(before.numel()), outputs=str(after.numel()))
 
 
-def closer(network: Closer, fine: torch.Tensor) -> Said:
-    """What network does, which takes a closer look at fine (1, C, S, S)."""
-    learned = sum(p.numel() for p in network.parameters())
-    return say(f"closer {network.name}", side=fine.shape[-1], learned=learned)
+def _of_efficientnet(
+    module: Convolution | Stage, before: torch.Tensor, after: torch.Tensor, learned: int
+) -> Sentence:
+    maps = {"inputs": before.shape[1], "outputs": after.shape[1]}
+    if isinstance(module, Stage):
+        return say("stage", blocks=len(module.blocks), **maps, learned=learned)
+    step, (height, width) = module.conv.stride[0], module.conv.kernel_size
+    if height == 1:
+        return say("head", **maps, learned=learned)
+    return say("stem", **maps, step=step, size=f"{height}x{width}", learned=learned)
 
 
-def softmax(temperature: float) -> Said:
+def of_input(tensor: torch.Tensor) -> Sentence:
+    """What a network reads, (1, C, H, W)."""
+    key = {1: "input", 2: "input lines", 3: "input color"}[tensor.shape[1]]
+    return say(key, side=tensor.shape[-1])
+
+
+def softmax(temperature: float) -> Sentence:
     if temperature == 1:
         return say("softmax")
     return say("tempered", temperature=f"{temperature:.4g}")
 
 
-def answer(confidences: dict[str, float], known: bool) -> Said:
-    """The answer in words; confidences most confident first, known as Answer has it."""
+def answer(
+    confidences: dict[str, float], out_of_distribution: float, in_distribution: bool
+) -> Sentence:
+    """The answer in words; confidences most confident first, the rest as in Prediction."""
     (first, p), (second, q) = list(confidences.items())[:2]
-    if not known:
-        return say("unknown", first=first, p=f"{p:.0%}")
+    if not in_distribution:
+        none = "over 99%" if out_of_distribution > 0.99 else f"{out_of_distribution:.0%}"
+        return say("unknown", first=first, none=none)
     if p < 0.5 or p - q < 0.2:
         return say("perhaps", first=first, p=f"{p:.0%}", second=second, q=f"{q:.0%}")
     if p > 0.99:

@@ -5,29 +5,30 @@ import math
 import numpy as np
 from PIL import Image
 
-MARK = (255, 92, 0)  # orange: far from the greys below it, and seen by the colour-blind
+MARK = (255, 92, 0)  # orange: far from the grays below it, and seen by the color-blind
 
 
-def over(
+def overlay(
     picture: Image.Image, box: tuple[float, float, float, float], marks: np.ndarray
 ) -> Image.Image:
-    """picture, greyed, with marks (28, 28) in [0, 1] in colour where they lie: RGB of its size.
+    """picture, grayed, with marks (S, S) in [0, 1] in color where they lie: RGB of its size.
 
-    box: where the 28x28 lie, (left, top, right, bottom) in shares of the picture's width and
-    height, as images.Prepared has it; it may reach past the picture.
+    box: where the marks lie, (left, top, right, bottom) in shares of the picture's width and
+    height, as ModelInput has it; it may reach past the picture.
     """
     left, right = box[0] * picture.width, box[2] * picture.width
     top, bottom = box[1] * picture.height, box[3] * picture.height
-    x, y = 28 / max(right - left, 1e-6), 28 / max(bottom - top, 1e-6)  # of 28 for each pixel
+    side = len(marks)
+    x, y = side / max(right - left, 1e-6), side / max(bottom - top, 1e-6)  # marks for each pixel
     # A ring of zeros, so that nothing is smeared outwards from the box's rim
-    map28 = Image.fromarray(np.pad(marks.astype(np.float32), 1))
+    framed = Image.fromarray(np.pad(marks.astype(np.float32), 1))
     there = (x, 0, 1 - left * x, 0, y, 1 - top * y)
-    placed = map28.transform(
+    placed = framed.transform(
         picture.size, Image.Transform.AFFINE, there, Image.Resampling.BILINEAR, fillcolor=0
     )
     strength = np.asarray(placed)[..., None].clip(0, 1) ** 0.7  # lifts the faint marks into view
-    grey = np.asarray(picture.convert("L"), dtype=np.float32)[..., None]
-    calm = 0.55 * grey + 0.45 * 220
+    gray = np.asarray(picture.convert("L"), dtype=np.float32)[..., None]
+    calm = 0.55 * gray + 0.45 * 220
     return Image.fromarray((calm * (1 - strength) + np.array(MARK) * strength).astype(np.uint8))
 
 

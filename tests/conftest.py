@@ -20,7 +20,7 @@ import hostile
 import serving
 from fashion_model import CLASSES
 from fashion_model import datasets as data
-from fashion_model.training.trainer import Run
+from fashion_model.training.trainer import Trainer
 
 torch.set_num_threads(1)
 
@@ -70,9 +70,9 @@ def stopped_once(monkeypatch):
             save(self, path)
             raise KeyboardInterrupt
 
-        save = Run.save
+        save = Trainer.save
         with monkeypatch.context() as patched:
-            patched.setattr(Run, "save", save_and_stop)
+            patched.setattr(Trainer, "save", save_and_stop)
             with pytest.raises(KeyboardInterrupt):
                 train()
         assert not out.exists()
@@ -143,7 +143,7 @@ def made_up_data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def real_folder(tmp_path, sheet):
-    """Three photos and four drawings, labelled. data.fold_of has ann in fold 0, and leo in 3."""
+    """Three photos and four drawings, labeled. group_fold has ann in fold 0, and leo in 3."""
     folder = tmp_path / "real"
     folder.mkdir()
     table = ["path,source,label,accept,sender"]

@@ -1,6 +1,6 @@
-"""The public functions: load, predict, predict_batch, answer."""
+"""The public functions: load, predict, predict_batch, classify, and what lies under them."""
 
-import io
+import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -8,31 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
+from torch import nn
 
 import fashion_model
-from conftest import TOP
-from fashion_model import CLASSES, CheckpointError, InputError
+from data.pictures import photo, png, shirt
+from fashion_model import CLASSES, CheckpointError, Classifier, InputError, checkpoint
+from fashion_model.classifier import KINDS, Prediction
+from fashion_model.preprocessing import Detectors, ModelInput
+from fashion_model.preprocessing.geometry import WHOLE
+from stubs import DarkSegmenter, constant
+
+TOP = checkpoint.FOLDER.parent
 
 
 @pytest.fixture(scope="module")
 def classifier():
     return fashion_model.load(device="cpu")
-
-
-def shirt(size: int = 280, ink="black", paper="white", mode: str = "RGB") -> Image.Image:
-    """A T-shirt in outline, as people draw it."""
-    points = [(90, 60), (40, 100), (65, 135), (90, 115), (90, 230), (190, 230), (190, 115)]
-    points += [(215, 135), (240, 100), (190, 60), (165, 75), (115, 75), (90, 60)]
-    picture = Image.new(mode, (280, 280), paper)
-    ImageDraw.Draw(picture).line(points, fill=ink, width=8, joint="curve")
-    return picture.resize((size, size), Image.Resampling.BOX) if size != 280 else picture
-
-
-def png(picture: Image.Image) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
 
 
 def proper(confidences: dict[str, float]) -> bool:
@@ -57,19 +49,20 @@ def test_real_images_get_their_tensors_label_whatever_their_size_and_form(classi
             confidences = classifier.predict(form)
             assert proper(confidences)
             assert next(iter(confidences)) == expected
-        answer = classifier.answer(png(large))
-        assert answer.kind == "dataset"
-        assert answer.seen.tobytes() == picture.tobytes()
+        prediction = classifier.classify(png(large))
+        assert prediction.kind == "dataset"
+        assert prediction.network_input.tobytes() == picture.tobytes()
         right += expected == CLASSES[label]
     assert right >= 34  # of 40, where nine in ten are expected
 
 
-def test_a_batch_gives_what_one_at_a_time_gives(classifier, sheet):
+def test_a_batch_gives_what_each_alone_gives(classifier, sheet):
     pictures = [picture for picture, _ in sheet[:12]] + [shirt()]
     batch = classifier.predict_batch(pictures)
     for picture, confidences in zip(pictures, batch, strict=True):
         assert proper(confidences)
         assert confidences == pytest.approx(classifier.predict(picture), abs=1e-5)
+        assert confidences == pytest.approx(classifier.classify(picture).confidences, abs=1e-5)
     assert classifier.predict_batch([]) == []
 
 
@@ -95,51 +88,49 @@ def test_a_drawing_reads_the_same_in_every_form(classifier):
     ]
     labels = set()
     for form in forms:
-        answer = classifier.answer(form, kind="drawing")
-        assert proper(answer.confidences)
-        labels.add(next(iter(answer.confidences)))
+        prediction = classifier.classify(form, kind="drawing")
+        assert proper(prediction.confidences)
+        labels.add(next(iter(prediction.confidences)))
     assert len(labels) == 1
 
 
-def test_an_answer_says_what_was_seen(classifier):
-    answer = classifier.answer(shirt(), kind="drawing")
-    assert (answer.kind, answer.cutout) == ("drawing", None)
-    assert (answer.seen.mode, answer.seen.size) == ("L", (28, 28))
-    assert np.asarray(answer.seen).max() > 100
-    assert isinstance(answer.known, bool)
-    assert next(iter(answer.confidences)) in answer.sentence
+def test_a_prediction_shows_what_the_network_read(classifier):
+    prediction = classifier.classify(shirt(), kind="drawing")
+    assert (prediction.kind, prediction.segmented) == ("drawing", None)
+    network_input = prediction.network_input
+    assert (network_input.mode, network_input.size) == ("L", (112, 112))
+    tensor = classifier.preprocess(shirt(), "drawing").tensor[0, 0]
+    np.testing.assert_allclose(np.asarray(network_input) / 255, tensor, atol=0.5 / 255 + 1e-6)
+    assert next(iter(prediction.confidences)) in prediction.message
 
 
-def photo() -> Image.Image:
-    """A dark shirt on a patterned floor, wider than high."""
-    rng = np.random.default_rng(0)
-    floor = Image.fromarray(rng.integers(150, 230, (20, 30, 3), dtype=np.uint8))
-    picture = floor.resize((600, 400), Image.Resampling.BICUBIC)
-    points = [(250, 80), (180, 140), (215, 190), (250, 165), (250, 330), (380, 330), (380, 165)]
-    points += [(415, 190), (450, 140), (380, 80), (345, 95), (285, 95)]
-    ImageDraw.Draw(picture).polygon(points, fill=(30, 40, 90))
-    return picture
+def test_the_segmented_photo_has_its_aspect(classifier):
+    """Cut out for a network that reads photos at 28x28; others read all of it."""
+    assert classifier.classify(photo(), kind="photo").segmented is None
+    prediction = fashion_model.load("mlp", "cpu").classify(photo(), kind="photo")
+    assert prediction.kind == "photo"
+    assert prediction.segmented.mode == "RGB"
+    assert prediction.segmented.width / prediction.segmented.height == pytest.approx(1.5, abs=0.01)
 
 
-def test_a_photos_cutout_has_its_own_aspect(classifier):
-    answer = classifier.answer(photo(), kind="photo")
-    assert answer.kind == "photo"
-    assert answer.cutout.mode == "RGB"
-    assert answer.cutout.width / answer.cutout.height == pytest.approx(1.5, abs=0.01)
+def test_no_more_detail_is_looked_at_than_networks_read(classifier):
+    large = classifier.preprocess(photo().resize((2400, 1600)), "photo").picture
+    assert 400 <= max(large.size) <= 512
+    assert large.width / large.height == pytest.approx(1.5, abs=0.01)
 
 
 def test_a_tap_says_where_the_garment_is(classifier):
-    answer = classifier.answer(photo(), point=(0.52, 0.5))
-    assert answer.kind == "photo"
-    assert proper(answer.confidences)
+    prediction = classifier.classify(photo(), point=(0.52, 0.5))
+    assert prediction.kind == "photo"
+    assert proper(prediction.confidences)
 
 
 @pytest.mark.parametrize("kind", ["auto", "drawing", "photo"])
 @pytest.mark.parametrize("size", [(1, 1), (28, 28), (300, 200), (1, 500)])
-@pytest.mark.parametrize("colour", ["white", "black", "teal"])
-def test_a_blank_picture_is_no_prediction(classifier, colour, size, kind):
+@pytest.mark.parametrize("color", ["white", "black", "teal"])
+def test_a_blank_picture_is_no_prediction(classifier, color, size, kind):
     with pytest.raises(InputError, match="blank"):
-        classifier.predict(Image.new("RGB", size, colour), kind=kind)
+        classifier.predict(Image.new("RGB", size, color), kind=kind)
 
 
 @pytest.mark.parametrize("kind", ["sketch", "", None, 3])
@@ -152,7 +143,7 @@ def test_an_unknown_kind(classifier, kind):
 @pytest.mark.parametrize(
     "size", [(2, 2), (3, 1), (1, 300), (300, 1), (5, 600), (600, 5), (29, 31), (1500, 900)]
 )
-def test_odd_sizes_get_an_answer_or_an_input_error(classifier, size, kind):
+def test_odd_sizes_get_a_prediction_or_an_input_error(classifier, size, kind):
     noise = Image.effect_noise(size, 60)
     try:
         confidences = classifier.predict(noise, kind=kind)
@@ -161,63 +152,229 @@ def test_odd_sizes_get_an_answer_or_an_input_error(classifier, size, kind):
     assert proper(confidences)
 
 
-def test_many_threads_get_the_same_answers(classifier, sheet):
+def test_many_threads_get_the_same_predictions(classifier, sheet):
     pictures = [picture for picture, _ in sheet]
     expected = [classifier.predict(picture) for picture in pictures]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(classifier.predict, pictures))
-    assert answers == expected
+        predictions = list(pool.map(classifier.predict, pictures))
+    assert predictions == expected
+
+
+# Networks by hand: one for each kind, with ten logits or eleven.
+
+
+def by_hand(networks: dict[str, nn.Module], calibration: dict | None = None) -> Classifier:
+    """networks by kind, those not named answering 0 to all; calibration as in a card."""
+    networks = {**dict.fromkeys(KINDS, constant([0.0] * 10)), **networks}
+    card = {"calibration": calibration or {}}
+    return Classifier(networks, dict.fromkeys(KINDS, card), Detectors(DarkSegmenter()))
+
+
+def model_input(kind: str, tensor: torch.Tensor | None = None, **more) -> ModelInput:
+    tensor = torch.rand(1, 1, 28, 28) if tensor is None else tensor
+    return ModelInput(kind, tensor, more.pop("picture", Image.new("L", (28, 28))), WHOLE, **more)
+
+
+def shirt_logits(none: float | None = None) -> list[float]:
+    """e to the power of these is 3 for a Shirt, 1 for the nine others, none for none of them."""
+    return [0.0] * 6 + [math.log(3)] + [0.0] * 3 + ([] if none is None else [math.log(none)])
+
+
+@pytest.mark.parametrize("none", [0.5, 4, 11.9, 12.1, 36])
+def test_none_of_the_ten_is_spread_evenly(none):
+    """(1 - b) * p + b / 10, where b is none / (none + 12) and p of a Shirt 3 / 12."""
+    b = none / (none + 12)
+    prediction = by_hand({"drawing": constant(shirt_logits(none))}).classify(shirt(), "drawing")
+    assert proper(prediction.confidences)
+    assert prediction.out_of_distribution == pytest.approx(b, abs=1e-6)
+    assert prediction.in_distribution == (none < 12)
+    label, confidence = next(iter(prediction.confidences.items()))
+    assert (label, confidence) == ("Shirt", pytest.approx((1 - b) * 3 / 12 + b / 10, abs=1e-6))
+    assert prediction.confidences["Bag"] == pytest.approx((1 - b) / 12 + b / 10, abs=1e-6)
+    if none > 12:
+        assert prediction.message == (
+            f"None of these ({b:.0%}). The closest of the ten classes is Shirt."
+        )
+    else:
+        assert prediction.message.startswith("Perhaps Shirt")
+
+
+def test_the_temperature_divides_all_eleven_logits():
+    """At a temperature of 2 their exponentials are square roots: 3 + 9 for 10, 16 for none."""
+    logits = [2 * value for value in shirt_logits(16)]
+    classifier = by_hand({"photo": constant(logits)}, {"photo": {"temperature": 2.0}})
+    confidences, none = classifier.probabilities([model_input("photo")])
+    b = 16 / (16 + 12)
+    assert none.item() == pytest.approx(b)
+    assert confidences[0, 6].item() == pytest.approx((1 - b) * 3 / 12 + b / 10)
+
+
+def test_ten_logits_say_by_their_energy_whether_it_is_one_of_the_ten():
+    """Its energy is -log(12); weight 2 and bias 2 log(12) + log(3) make odds of 3 to 1."""
+    calibration = {"drawing": {"energy": [2.0, 2 * math.log(12) + math.log(3)]}}
+    classifier = by_hand(dict.fromkeys(KINDS, constant(shirt_logits())), calibration)
+    prediction = classifier.prediction(model_input("drawing"))
+    assert prediction.out_of_distribution == pytest.approx(3 / 4, abs=1e-6)
+    assert not prediction.in_distribution
+    assert prediction.confidences["Shirt"] == pytest.approx(1 / 4 * 3 / 12 + 3 / 40, abs=1e-6)
+    plain = classifier.prediction(model_input("photo"))  # of which the card says nothing
+    assert (plain.out_of_distribution, plain.in_distribution) == (0, True)
+    assert plain.confidences["Shirt"] == pytest.approx(3 / 12, abs=1e-6)
+
+
+def test_half_is_out_of_distribution():
+    for score, expected in ((0.0, True), (0.4999, True), (0.5, False), (1.0, False)):
+        prediction = Prediction({}, "photo", score, "", Image.new("L", (28, 28)), None)
+        assert prediction.in_distribution is expected
+
+
+def peaked(label: str) -> nn.Module:
+    return constant([4.0 if each == label else 0.0 for each in CLASSES])
+
+
+def test_kinds_in_any_order_each_get_their_network_and_calibration_in_one_pass():
+    networks = {"dataset": peaked("Bag"), "drawing": peaked("Coat"), "photo": peaked("Dress")}
+    calls = []
+    for network in networks.values():
+        network.register_forward_hook(lambda _, args, __: calls.append(len(args[0])))
+    classifier = by_hand(networks, {"drawing": {"temperature": 2.0}, "photo": {"temperature": 4.0}})
+    kinds = ["photo", "dataset", "photo", "drawing", "dataset", "photo"]
+    confidences, none = classifier.probabilities([model_input(kind) for kind in kinds])
+    assert sorted(calls) == [1, 2, 3]
+    assert (confidences.dtype, none.dtype) == (torch.float32, torch.float32)
+    assert none.tolist() == [0] * 6
+    labels = {"dataset": "Bag", "drawing": "Coat", "photo": "Dress"}
+    tops = {"dataset": 4.0, "drawing": 2.0, "photo": 1.0}
+    for kind, row in zip(kinds, confidences, strict=True):
+        assert CLASSES[row.argmax()] == labels[kind]
+        power = math.exp(tops[kind])
+        assert row.max().item() == pytest.approx(power / (power + 9))
+
+
+def test_no_pictures_have_no_probabilities():
+    confidences, none = by_hand({}).probabilities([])
+    assert (confidences.shape, none.shape) == ((0, 10), (0,))
+
+
+def test_logits_are_what_the_network_says():
+    torch.manual_seed(0)
+    network = fashion_model.NeuralNetwork().eval()
+    inputs = [model_input("drawing") for _ in range(3)]
+    logits = by_hand({"drawing": network}).logits(inputs)
+    expected = network(torch.cat([each.tensor for each in inputs]))
+    torch.testing.assert_close(logits, expected)
+    assert not logits.requires_grad
+    eleven = by_hand({"drawing": constant(shirt_logits(4))}).logits(inputs)
+    torch.testing.assert_close(eleven, torch.tensor([shirt_logits(4)] * 3))
+
+
+def test_the_network_and_the_card_are_those_of_the_data_set():
+    network = peaked("Bag")
+    classifier = by_hand({"dataset": network}, {"dataset": {"temperature": 3.0}})
+    assert classifier.network is network
+    assert classifier.card is classifier.cards["dataset"]
+    assert [classifier.calibrations[kind].temperature for kind in KINDS] == [3, 1, 1]
+    assert classifier.device == torch.device("cpu")
+
+
+def color_network(channels: int) -> nn.Module:
+    """A tiny network of 11 logits for pictures of any size: weighted sums of mean colors."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 11)).eval()
+
+
+def test_a_network_of_colors_reads_the_photo_in_color():
+    classifier = by_hand({"photo": color_network(3)})
+    prediction = classifier.classify(photo(), "photo")
+    model_input = classifier.preprocess(photo(), "photo")
+    assert model_input.tensor.shape[1] == 3
+    assert (prediction.network_input.mode, prediction.segmented) == ("RGB", None)
+    np.testing.assert_array_equal(
+        np.asarray(prediction.network_input), (model_input.tensor[0] * 255).permute(1, 2, 0).round()
+    )
+    means = model_input.tensor.mean((2, 3))
+    exponentials = color_network(3)[2](means).exp()[0]
+    b = (exponentials[10] / exponentials.sum()).item()
+    assert prediction.out_of_distribution == pytest.approx(b, abs=1e-5)
+    p = (exponentials[:10] / exponentials[:10].sum()).tolist()
+    expected = {k: (1 - b) * v + b / 10 for k, v in zip(CLASSES, p, strict=True)}
+    assert prediction.confidences == pytest.approx(expected, abs=1e-5)
+
+
+def test_of_a_drawing_in_detail_the_lines_are_shown():
+    tensor = torch.rand(1, 2, 112, 112)
+    prediction = by_hand({"drawing": color_network(2)}).prediction(model_input("drawing", tensor))
+    assert prediction.network_input.mode == "L"
+    expected = (tensor[0, 0] * 255).round().byte()
+    np.testing.assert_array_equal(np.asarray(prediction.network_input), expected)
+
+
+def test_all_but_the_garment_is_dimmed():
+    """The left half is garment: it stays; the right half is 15 % itself and 85 % gray of 153."""
+    mask = torch.zeros(96, 96)
+    mask[:, :48] = 1
+    picture = Image.new("RGB", (60, 40), (200, 100, 0))
+    prediction = by_hand({}).prediction(model_input("photo", picture=picture, mask=mask))
+    assert (prediction.segmented.mode, prediction.segmented.size) == ("RGB", (60, 40))
+    colors = np.asarray(prediction.segmented)
+    assert (colors[:, :28] == (200, 100, 0)).all()
+    expected = [0.15 * value + 0.85 * 153 for value in (200, 100, 0)]
+    np.testing.assert_allclose(colors[:, 32:], np.broadcast_to(expected, (40, 28, 3)), atol=1)
+    gray = by_hand({}).prediction(model_input("photo", picture=picture.convert("L"), mask=mask))
+    assert gray.segmented.mode == "RGB"
+
+
+# From files.
 
 
 def test_what_load_gives(classifier):
-    assert isinstance(classifier.network, fashion_model.NETWORKS[fashion_model.DEFAULT])
-    assert not classifier.network.training
+    assert isinstance(classifier.network, fashion_model.networks.ConvolutionalNetwork)
+    assert classifier.networks.keys() == classifier.cards.keys() == set(KINDS)
+    for network in (*classifier.networks.values(), *vars(classifier.detectors).values()):
+        assert not network.training
     assert classifier.device == torch.device("cpu")
     assert classifier.card["classes"] == list(CLASSES)
 
 
 def test_load_from_a_path_and_from_nowhere(tmp_path):
-    path = tmp_path / "mine.safetensors"
-    path.write_bytes(fashion_model.checkpoint.resolve(fashion_model.DEFAULT).read_bytes())
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes(checkpoint.resolve(fashion_model.DEFAULT).read_bytes())
     assert proper(fashion_model.load(path, device="cpu").predict(shirt()))
     with pytest.raises(CheckpointError, match="no checkpoint"):
         fashion_model.load("none-of-this-name")
-    with pytest.raises(CheckpointError, match="Choose one of"):
-        fashion_model.load("finder")
+    for name in ("segmenter", "line-detector"):
+        with pytest.raises(CheckpointError, match="Choose one of cnn, mlp"):
+            fashion_model.load(name)
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """A checkpoint folder in which "one" says Bag of all, and "two", named in its card, Coat."""
     folder = tmp_path_factory.mktemp("pair")
-    for name, label, more in (("one", "Bag", {"people": "two"}), ("two", "Coat", {})):
-        network = fashion_model.NeuralNetwork()
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter.zero_()
-            network.linear_relu_stack[4].bias[CLASSES.index(label)] = 4
-        card = {"architecture": "mlp", "unsure_below": {"drawing": 0.99}, **more}
-        card["temperature"] = {"dataset": 2.0, "drawing": 4.0}
-        fashion_model.checkpoint.save(folder / f"{name}.safetensors", network, card)
+    calibration = {"dataset": {"temperature": 2.0}, "drawing": {"temperature": 4.0}}
+    networks = {"drawing": "two", "photo": "two"}
+    for name, label, more in (("one", "Bag", {"networks": networks}), ("two", "Coat", {})):
+        card = {"architecture": "mlp", "calibration": calibration, **more}
+        checkpoint.save(folder / f"{name}.safetensors", peaked(label), card)
     return folder
 
 
-def test_what_people_draw_is_read_by_the_network_that_the_card_names(pair, sheet):
+def test_drawings_and_photos_are_read_by_the_networks_that_the_card_names(pair, sheet):
     both = fashion_model.load(pair / "one.safetensors", device="cpu")
     pictures = [sheet[0][0], shirt(), sheet[1][0]]
-    told = both.predict_batch(pictures)
-    assert [next(iter(each)) for each in told] == ["Bag", "Coat", "Bag"]
+    predictions = both.predict_batch(pictures)
+    assert [next(iter(each)) for each in predictions] == ["Bag", "Coat", "Bag"]
     # 4 / 2 for the one and 4 / 4 for the other
-    assert told[0]["Bag"] == pytest.approx(np.exp(2) / (np.exp(2) + 9))
-    assert told[1]["Coat"] == pytest.approx(np.e / (np.e + 9))
-    assert [both.predict(picture) for picture in pictures] == told
-    assert [both.answer(picture).known for picture in pictures] == [True, False, True]
-    dataset, drawing = (both.prepare(picture)[1] for picture in pictures[:2])
-    assert both.of(dataset.kind) is both
-    assert both.networks == [both.network, both.of(drawing.kind).network]
-    assert [both.temperature(dataset), both.temperature(drawing)] == [2, 4]
+    assert predictions[0]["Bag"] == pytest.approx(math.exp(2) / (math.exp(2) + 9))
+    assert predictions[1]["Coat"] == pytest.approx(math.e / (math.e + 9))
+    assert [both.predict(picture) for picture in pictures] == predictions
+    assert both.network is both.networks["dataset"]
+    assert both.networks["drawing"] is not both.network
+    assert [both.calibrations[kind].temperature for kind in KINDS] == [2, 4, 1]
+    assert "networks" in both.card
+    assert "networks" not in both.cards["drawing"]
     alone = fashion_model.load(pair / "two.safetensors", device="cpu")
-    assert alone.networks == [alone.network]
+    assert set(alone.networks.values()) == {alone.network}
     assert {next(iter(each)) for each in alone.predict_batch(pictures)} == {"Coat"}
 
 
@@ -228,23 +385,31 @@ def test_the_other_network_is_found_from_a_copy_and_missed_where_it_is_gone(
     copy.write_bytes((pair / "one.safetensors").read_bytes())
     with pytest.raises(CheckpointError, match=r"no checkpoint .*two\.safetensors"):
         fashion_model.load(copy, device="cpu")
-    other, card = fashion_model.checkpoint.load(fashion_model.DEFAULT, "cpu")
-    fashion_model.checkpoint.save(tmp_path / "two.safetensors", other, card)
+    other, card = checkpoint.load(fashion_model.DEFAULT, "cpu")
+    checkpoint.save(tmp_path / "two.safetensors", other, card)
     # of any architecture that answers with a class
-    assert len(fashion_model.load(copy, device="cpu").networks) == 2
+    found = fashion_model.load(copy, device="cpu").networks
+    assert type(found["photo"]) is not type(found["dataset"])
     (tmp_path / "two.safetensors").unlink()
-    monkeypatch.setattr(fashion_model.checkpoint, "FOLDER", pair)
-    for name in ("finder", "lines"):
+    for name in ("segmenter", "line-detector"):
         file = f"{name}.safetensors"
-        (pair / file).write_bytes((TOP / "checkpoints" / file).read_bytes())
+        (pair / file).write_bytes((checkpoint.FOLDER / file).read_bytes())
+    monkeypatch.setattr(checkpoint, "FOLDER", pair)
     assert next(iter(fashion_model.load(copy, device="cpu").predict(shirt()))) == "Coat"
+
+
+def test_a_network_that_names_no_classes_is_refused_for_a_kind_too(tmp_path):
+    card = {"architecture": "mlp", "networks": {"photo": "segmenter"}}
+    checkpoint.save(tmp_path / "odd.safetensors", peaked("Bag"), card)
+    with pytest.raises(CheckpointError, match=r"segmenter\.safetensors holds a 'segmenter'"):
+        fashion_model.load(tmp_path / "odd.safetensors", device="cpu")
 
 
 def test_the_package_needs_neither_gradio_nor_training_nor_data():
     code = (
         "import sys, fashion_model; fashion_model.load(device='cpu');"
         "print([m for m in ('gradio', 'torchvision', 'fashion_model.training',"
-        "'fashion_model.data') if m in sys.modules])"
+        "'fashion_model.evaluation', 'fashion_model.datasets') if m in sys.modules])"
     )
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=TOP, capture_output=True, text=True

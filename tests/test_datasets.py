@@ -1,5 +1,6 @@
 """Fashion-MNIST from made-up idx files and, where it is present, the real one; labels.csv."""
 
+import csv
 import gzip
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from conftest import idx, made_up_fashion_mnist, write_idx
 from fashion_model import datasets as data
 from fashion_model.errors import DataError
+from fashion_model.networks import CLASSES
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_the_real_data_set(fashion_mnist_test):
 LABELS = "path,source,label,accept,sender\n"
 
 
-def test_load_labelled(tmp_path):
+def test_load_labeled(tmp_path):
     (tmp_path / "a").mkdir()
     for name in ("a/1.png", "a/ü 2.jpg"):
         (tmp_path / name).touch()
@@ -117,9 +119,9 @@ def test_load_labelled(tmp_path):
         LABELS + 'a/1.png,home,Shoes,Sandal|Ankle boot,s1\n"a/ü 2.jpg",home,Hat,,\n',
         encoding="utf-8",
     )
-    assert data.load_labelled(tmp_path) == [
-        data.Labelled(tmp_path / "a/1.png", "home", "Shoes", (5, 9), "s1"),
-        data.Labelled(tmp_path / "a/ü 2.jpg", "home", "Hat", (), ""),
+    assert data.load_labeled(tmp_path) == [
+        data.LabeledPicture(tmp_path / "a/1.png", "home", "Shoes", (5, 9), "s1"),
+        data.LabeledPicture(tmp_path / "a/ü 2.jpg", "home", "Hat", (), ""),
     ]
 
 
@@ -139,25 +141,83 @@ def test_bad_labels(tmp_path, text, says):
     if text is not None:
         (tmp_path / "labels.csv").write_bytes(text)
     with pytest.raises(DataError, match=says.replace("|", r"\|")):
-        data.load_labelled(tmp_path)
+        data.load_labeled(tmp_path)
 
 
-def test_folds_keep_senders_together_and_depend_on_nothing_else():
-    def picture(sender: str, name: str = "a.png", label: str = "Hat") -> data.Labelled:
-        return data.Labelled(Path("any") / name, "home", label, (), sender)
+def test_folds_keep_groups_together_and_depend_on_nothing_else():
+    def picture(group: str, name: str = "a.png", label: str = "Hat") -> data.LabeledPicture:
+        return data.LabeledPicture(Path("any") / name, "home", label, (), group)
 
     # sha256sum of "54" begins with these eight bytes
-    assert data.fold_of(picture("54")) == 0x2FCA346DB6561871 % 5
-    moved = data.Labelled(Path("elsewhere/b.jpg"), "shop", "Dress", (3,), "54")
-    assert data.fold_of(moved) == data.fold_of(picture("54"))
-    assert {data.fold_of(picture(str(i))) for i in range(40)} == {0, 1, 2, 3, 4}
-    assert {data.fold_of(picture(str(i)), folds=2) for i in range(40)} == {0, 1}
+    assert data.group_fold(picture("54")) == 0x2FCA346DB6561871 % 5
+    moved = data.LabeledPicture(Path("elsewhere/b.jpg"), "shop", "Dress", (3,), "54")
+    assert data.group_fold(moved) == data.group_fold(picture("54"))
+    assert {data.group_fold(picture(str(i))) for i in range(40)} == {0, 1, 2, 3, 4}
+    assert {data.group_fold(picture(str(i)), folds=2) for i in range(40)} == {0, 1}
 
     unknown = [picture("", f"{i:03}.png") for i in range(500)]
-    counts = [sum(data.fold_of(p) == fold for p in unknown) for fold in range(5)]
+    counts = [sum(data.group_fold(p) == fold for p in unknown) for fold in range(5)]
     assert all(70 <= count <= 130 for count in counts), counts
-    elsewhere = data.Labelled(Path("/other/folder/a.png"), "home", "Hat", (), "")
-    assert data.fold_of(elsewhere) == data.fold_of(picture(""))
+    elsewhere = data.LabeledPicture(Path("/other/folder/a.png"), "home", "Hat", (), "")
+    assert data.group_fold(elsewhere) == data.group_fold(picture(""))
+
+
+def test_a_drawing_and_the_same_one_from_its_strokes_are_one_group(tmp_path):
+    """The older drawings have no sender: their group gets the form that the newer ones use.
+    By hand: sha256sum of "quickdraw cell phone 007" begins with 9cdbe51664ef79e2."""
+    paths = [f"doodles/{folder}/cell_phone/007.png" for folder in ("doodle-other", "vector")]
+    rows = [
+        f"{paths[0]},doodle-other,cell phone,,",
+        f"{paths[1]},vector,cell phone,,quickdraw cell phone 007",
+        "elsewhere/doodle/cell_phone/007.png,doodle,cell phone,,",
+    ]
+    for row in rows:
+        path = tmp_path / row.split(",")[0]
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "labels.csv").write_text(LABELS + "\n".join(rows))
+    older, vector, elsewhere = data.load_labeled(tmp_path)
+    assert older.group == vector.group == "quickdraw cell phone 007"
+    assert data.group_fold(older) == data.group_fold(vector) == 0x9CDBE51664EF79E2 % 5
+    assert elsewhere.group == ""
+
+
+def test_corrected_labels_by_hand(tmp_path, monkeypatch):
+    def picture(name: str, *targets: int) -> data.LabeledPicture:
+        path = tmp_path / "photos" / "home" / "Polo" / name
+        return data.LabeledPicture(path, "home", "Polo", targets, "1")
+
+    table = tmp_path / "corrected.csv"
+    lines = ("a.jpg,T-shirt/top|Shirt", "b.jpg,other", "c.jpg,skip", "d.jpg,Coat")
+    table.write_text("path,accept\n" + "\n".join(f"photos/home/Polo/{line}" for line in lines))
+    monkeypatch.setattr(data, "CORRECTED", table)
+    pictures = [picture("a.jpg"), picture("b.jpg", 3), picture("c.jpg", 3), picture("d.jpg", 2)]
+    pictures.append(picture("e.jpg", 5, 7))
+    assert [p.targets for p in data.corrected(pictures)] == [(0, 6), (), (4,), (5, 7)]
+    single = data.corrected(pictures, keep_single=True)
+    assert [p.targets for p in single] == [(0, 6), (), (2,), (5, 7)]
+    assert [p.path.name for p in single] == ["a.jpg", "b.jpg", "d.jpg", "e.jpg"]
+
+
+def test_the_table_of_corrected_labels_names_classes_only():
+    with data.CORRECTED.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["path"] for row in rows}) == len(rows) > 500
+    for row in rows:
+        names = row["accept"].split("|")
+        assert names in (["other"], ["skip"]) or set(names) <= set(CLASSES), row
+
+
+def test_vague_is_a_label_of_its_source_without_targets():
+    def vague(source: str, label: str, *targets: int) -> bool:
+        return data.LabeledPicture(Path("a.jpg"), source, label, targets, "").vague
+
+    assert vague("home", "Polo")
+    assert vague("worn", "scarf")
+    assert not vague("home", "Polo", 6)
+    assert not vague("home", "Hat")
+    assert not vague("worn", "skirt")
+    assert not vague("doodle-other", "belt")
 
 
 @pytest.mark.dataset

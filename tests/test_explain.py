@@ -1,16 +1,27 @@
 """What the explanation shows is what the network computed, and what it marks is what decided."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import nn
 
 import fashion_model
 from fashion_model import CLASSES, NETWORKS, checkpoint, explain
-from fashion_model import visualization as showing
-from fashion_model.networks import CLASSIFIERS, ConvolutionalNetwork, NeuralNetwork
-from fashion_model.preprocessing import Prepared
+from fashion_model.calibration import Calibration
+from fashion_model.classifier import KINDS
+from fashion_model.networks import (
+    CLASSIFIERS,
+    READ_28X28,
+    ConvolutionalNetwork,
+    DrawingNetwork,
+    NeuralNetwork,
+)
+from fashion_model.preprocessing import Detectors, ModelInput
+from fashion_model.preprocessing.geometry import WHOLE
+from stubs import Unused, constant
 
 
 @pytest.fixture(params=sorted(CLASSIFIERS))
@@ -18,6 +29,14 @@ def network(request):
     """Each architecture, with random weights."""
     torch.manual_seed(0)
     return CLASSIFIERS[request.param]().eval()
+
+
+@pytest.fixture
+def tensor(network):
+    """What network reads of one picture."""
+    shape = (1, 28, 28) if isinstance(network, READ_28X28) else (3, 64, 64)
+    shape = (2, 112, 112) if isinstance(network, DrawingNetwork) else shape
+    return torch.rand(1, *shape, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture
@@ -51,8 +70,8 @@ def test_the_steps_of_the_tutorials_network_by_hand(pixels):
     assert steps[2].module == repr(a)
     assert [step.off for step in steps if step.title != "ReLU"] == [None] * 7
     assert steps[3].off == pytest.approx((first <= 0).float().mean().item())
-    assert f"{steps[3].off:.0%}" in steps[3].sentence
-    assert CLASSES[logits.argmax()] in steps[-1].sentence
+    assert f"{steps[3].off:.0%}" in steps[3].message
+    assert CLASSES[logits.argmax()] in steps[-1].message
 
 
 def test_the_convolutional_network_stage_by_stage(pixels):
@@ -75,45 +94,128 @@ def test_the_convolutional_network_stage_by_stage(pixels):
     assert steps["stages.head"].module == repr(network.stages.head)
 
 
-def test_coupled_networks_tell_that_they_lie_side_by_side(pixels):
-    steps = {s.name: s for s in explain.layers(CLASSIFIERS["coupled"]().eval(), pixels)}
-    assert "128 filters slides over the 4 maps" in steps["stages.local.0"].sentence
-    assert "2 networks lie side by side" in steps["stages.local.2"].sentence
-    assert "128 filters slides over the 64 maps of its own" in steps["stages.local.2"].sentence
-    assert "320 filters slides over the 64 maps of its own" in steps["stages.shrink.0"].sentence
+def test_the_members_of_an_ensemble_are_said_to_lie_side_by_side(pixels):
+    steps = {s.name: s for s in explain.layers(CLASSIFIERS["cnn-ensemble"]().eval(), pixels)}
+    assert "128 filters slides over the 4 maps" in steps["stages.local.0"].message
+    assert "2 networks lie side by side" in steps["stages.local.2"].message
+    assert "128 filters slides over the 64 maps of its own" in steps["stages.local.2"].message
+    assert "320 filters slides over the 64 maps of its own" in steps["stages.shrink.0"].message
 
 
-def test_every_step_has_its_words(network, pixels):
-    steps = explain.layers(network, pixels, temperature=1.7)
+def test_the_steps_of_efficientnet_are_its_stages():
+    torch.manual_seed(0)
+    network = CLASSIFIERS["efficientnet-lite0"]().eval()
+    x = torch.rand(1, 3, 64, 64)
+    steps = {step.name: step for step in explain.layers(network, x)}
+    stages = [f"stages.stage{number}" for number in range(1, 8)]
+    ends = ["stages.head", "stages.pool.0", "stages.pool.1", "stages.classifier"]
+    last = ["softmax", "none", "argmax"]
+    assert list(steps) == ["input", "stages.normalize", "stages.stem", *stages, *ends, *last]
+    titles = ["Input", "Normalize", "Convolution", *["Stage"] * 7, "Convolution"]
+    titles += ["AdaptiveAvgPool2d", "Flatten", "Logits", "Softmax", "None of the ten", "Argmax"]
+    assert [step.title for step in steps.values()] == titles
+    with torch.inference_mode():
+        stem = network.stages.stem(2 * x - 1)
+        first = network.stages.stage1(stem)
+    np.testing.assert_allclose(steps["stages.stem"].activations, stem.numpy(), atol=1e-5)
+    np.testing.assert_allclose(steps["stages.stage1"].activations, first.numpy(), atol=1e-5)
+    assert steps["stages.stage1"].module == "Stage(Conv2d, Conv2d)"
+    assert "Blocks in a row: 1." in steps["stages.stage1"].message
+    logits = network(x).detach()
+    np.testing.assert_allclose(steps["stages.classifier"].activations, logits.numpy(), atol=1e-5)
+    none = logits.softmax(1)[0, 10].item()
+    assert f"with a probability of {none:.0%}" in steps["none"].message
+    assert steps["argmax"].activations.item() == logits[0, :10].argmax()
+
+
+def test_the_steps_of_the_drawing_network_are_its_stages():
+    torch.manual_seed(0)
+    network = CLASSIFIERS["drawing"]().eval()
+    x = torch.rand(1, 2, 112, 112)
+    steps = {step.name: step for step in explain.layers(network, x)}
+    halved = ["stages.lines.0", "stages.lines.1", "stages.local", "stages.shrink.0"]
+    rest = ["stages.shrink.1", "stages.parts", "stages.whole", "stages.pool.0", "stages.pool.1"]
+    names = ["input", "stages.unshuffle", *halved, *rest, "stages.head", "softmax", "none"]
+    assert list(steps) == [*names, "argmax"]
+    assert "as many for what they enclose" in steps["input"].message
+    assert not any(step.message.key == "other" for step in steps.values())
+    with torch.inference_mode():
+        lines = network.stages[:2](x)
+        logits = network(x)
+    np.testing.assert_allclose(steps["stages.lines.1"].activations, lines.numpy(), atol=1e-5)
+    np.testing.assert_allclose(steps["stages.head"].activations, logits.numpy(), atol=1e-5)
+
+
+def test_every_step_has_its_words(network, tensor):
+    steps = explain.layers(network, tensor, Calibration(temperature=1.7))
     for step in steps:
-        assert step.sentence.endswith(".")
-        assert "numbers become" not in step.sentence  # said of modules that it does not know
-    assert "1.7" in steps[-2].sentence
-    assert "temperature" not in explain.layers(network, pixels)[-2].sentence
+        assert step.message.endswith(".")
+        assert step.message.key != "other"  # said of modules that it does not know
+    softmax = next(step for step in steps if step.name == "softmax")
+    assert "1.7" in softmax.message
+    plain = next(step for step in explain.layers(network, tensor) if step.name == "softmax")
+    assert "temperature" not in plain.message
 
 
-@pytest.mark.parametrize("kind", ["drawing", "photo", "dataset"])
-def test_the_arithmetic_is_the_networks_own(network, pixels, kind):
-    """Exponent, sum and quotient, followed by hand, give what predict says, to 1e-5."""
-    card = {"temperature": {"drawing": 1.7, "photo": 0.6}}
-    prepared = Prepared(pixels, kind, (0, 0, 1, 1))
-    classifier = fashion_model.Classifier(network, card, nn.Identity())
-    confidences = classifier.probabilities([prepared])[0].tolist()
-    temperature = classifier.temperature(prepared)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_arithmetic_is_the_networks_own(network, tensor, kind):
+    """Exponent, sum and quotient, followed by hand, give what predict says, to 1e-6."""
+    energy = [0.3, 1.0] if isinstance(network, READ_28X28) else None
+    card = {
+        "calibration": {
+            "drawing": {"temperature": 1.7, "energy": energy},
+            "photo": {"temperature": 0.6},
+        }
+    }
+    classifier = fashion_model.Classifier(
+        dict.fromkeys(KINDS, network), dict.fromkeys(KINDS, card), Detectors(Unused())
+    )
+    model_input = ModelInput(kind, tensor, Image.new("RGB", (64, 64)), WHOLE)
+    calibrated = classifier.calibrations[kind]
+    temperature = calibrated.temperature
     assert temperature == {"drawing": 1.7, "photo": 0.6, "dataset": 1.0}[kind]
-    softmax = explain.layers(network, pixels, temperature)[-2]
-    np.testing.assert_allclose(softmax.activations[0], confidences, atol=1e-5)
-    logits = network(pixels)[0].tolist()
-    for term in softmax.terms:
+    confidences, none = (part[0].tolist() for part in classifier.probabilities([model_input]))
+    steps = {step.name: step for step in explain.layers(network, tensor, calibrated)}
+    logits = network(tensor)[0].tolist()
+    terms = steps["softmax"].terms
+    total = math.fsum(math.exp(logit / temperature) for logit in logits[:10])
+    assert {term.label for term in terms} == set(CLASSES)
+    for term in terms:
         index = CLASSES.index(term.label)
         assert term.logit == pytest.approx(logits[index], abs=1e-5)
         assert term.scaled == pytest.approx(term.logit / temperature)
-        assert term.exponential == pytest.approx(np.exp(term.scaled))
-        assert term.confidence == term.exponential / term.total
-        assert term.confidence == pytest.approx(confidences[index], abs=1e-5)
-    assert softmax.terms[0].total == pytest.approx(sum(t.exponential for t in softmax.terms))
-    shares = [term.confidence for term in softmax.terms]
+        assert term.exponential == pytest.approx(math.exp(term.scaled))
+        assert term.total == pytest.approx(total, rel=1e-5)
+        assert term.probability == term.exponential / term.total
+        expected = (1 - none) * term.probability + none / 10
+        assert term.confidence == pytest.approx(expected, abs=1e-6)
+        assert term.confidence == pytest.approx(confidences[index], abs=1e-6)
+        shown = steps["softmax"].activations[0, index]
+        assert shown == pytest.approx(term.probability, abs=1e-6)
+    assert ("none" in steps) == (none > 0) == (len(logits) == 11 or kind == "drawing")
+    if none:
+        np.testing.assert_allclose(steps["none"].activations[0], confidences, atol=1e-6)
+        assert f"{none:.0%}" in steps["none"].message
+    shares = [term.confidence for term in terms]
     assert shares == sorted(shares, reverse=True)
+    assert terms[0].label in steps["argmax"].message
+
+
+def test_the_arithmetic_of_eleven_logits_by_hand():
+    """Ten logits of 0 but one of log(3), and log(4) for none: b is 4 / 16, p is 3 / 12."""
+    terms = explain.arithmetic(torch.tensor([0.0] * 6 + [math.log(3)] + [0.0] * 3 + [math.log(4)]))
+    assert (terms[0].label, len(terms)) == ("Shirt", 10)
+    assert terms[0].exponential == pytest.approx(3)
+    assert terms[0].total == pytest.approx(12)
+    assert terms[0].probability == pytest.approx(1 / 4)
+    assert terms[0].confidence == pytest.approx(3 / 4 * 1 / 4 + 1 / 40)
+    assert sum(term.confidence for term in terms) == pytest.approx(1)
+
+
+def test_the_parts_of_a_module_in_one_line():
+    assert explain.one_line(nn.ReLU()) == "ReLU()"
+    parts = nn.Sequential(nn.Linear(1, 1), nn.Identity(), nn.Sequential(nn.ReLU()))
+    assert explain.one_line(parts) == "Sequential(Linear, ReLU)"
 
 
 def test_a_network_that_is_no_chain_is_refused(pixels):
@@ -123,8 +225,10 @@ def test_a_network_that_is_no_chain_is_refused(pixels):
 
     with pytest.raises(ValueError, match="no chain"):
         explain.layers(Doubled(), pixels)
-    with pytest.raises(ValueError, match="pixels must be"):
+    with pytest.raises(ValueError, match=r"must be \(1, C, H, W\), not \(1, 28, 28\)"):
         explain.layers(NeuralNetwork(), pixels[0])
+    with pytest.raises(ValueError, match=r"must be \(1, C, H, W\)"):
+        explain.saliency(NeuralNetwork(), pixels.expand(2, -1, -1, -1), 0)
 
 
 def test_templates_are_the_weights_of_the_units_that_fired_most(pixels):
@@ -150,13 +254,24 @@ def test_the_strongest_feature_maps(pixels):
     np.testing.assert_allclose(units[0].picture, maps[units[0].index].numpy(), atol=1e-5)
 
 
+def test_the_strongest_feature_maps_of_efficientnet():
+    """The last ones of the first size: those of the first stage, of half the picture's side."""
+    torch.manual_seed(0)
+    network, x = CLASSIFIERS["efficientnet-lite0"]().eval(), torch.rand(1, 3, 64, 64)
+    units = explain.templates(network, x, 3)
+    with torch.inference_mode():
+        maps = network.stages[:3](x)[0]
+    assert maps.shape == (16, 32, 32)
+    strongest = maps.amax((1, 2)).topk(3)
+    assert [unit.index for unit in units] == strongest.indices.tolist()
+    assert [unit.strength for unit in units] == pytest.approx(strongest.values.tolist(), abs=1e-5)
+    np.testing.assert_allclose(units[0].picture, maps[units[0].index].numpy(), atol=1e-5)
+
+
 def test_saliency_of_a_network_that_looks_at_one_pixel(pixels):
-    network = NeuralNetwork().eval()
+    network = constant([0.0] * 10)
     layers = [layer for layer in network.linear_relu_stack if isinstance(layer, nn.Linear)]
     with torch.no_grad():
-        for layer in layers:
-            layer.weight.zero_()
-            layer.bias.zero_()
         layers[0].weight[0, 28 * 9 + 20] = layers[1].weight[0, 0] = layers[2].weight[4, 0] = 1
     marks = explain.saliency(network, pixels, 4)
     assert (marks.shape, marks.dtype) == ((28, 28), np.float32)
@@ -166,16 +281,41 @@ def test_saliency_of_a_network_that_looks_at_one_pixel(pixels):
     assert explain.saliency(network, pixels, 3).max() == 0  # nothing speaks for it
 
 
-def test_saliency_is_the_same_twice_and_leaves_the_network_alone(network, pixels):
+@pytest.mark.parametrize("outputs", [10, 11])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_saliency_of_a_picture_in_color_marks_the_pixel_that_decides(channel, outputs):
+    """Class 4 wins by how bright one channel of one pixel is: above gray it speaks for 4, below
+    gray for all others."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, outputs))
+    with torch.no_grad():
+        network[1].weight.zero_()
+        network[1].bias.zero_()
+        network[1].weight[4, 64 * 64 * channel + 64 * 40 + 13] = 1
+    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    for value, label, nothing in ((0.9, 4, 3), (0.1, 3, 4)):
+        x[0, channel, 40, 13] = value
+        marks = explain.saliency(network, x, label)
+        assert (marks.shape, marks.dtype) == ((64, 64), np.float32)
+        assert np.unravel_index(marks.argmax(), marks.shape) == (40, 13)
+        assert marks.max() == 1
+        far = np.hypot(*(np.indices(marks.shape) - np.array([40, 13])[:, None, None])) > 6
+        assert marks[far].max() == 0
+        assert explain.saliency(network, x, nothing).max() == 0
+
+
+def test_saliency_is_the_same_twice_and_leaves_the_network_alone(network, tensor):
     with torch.inference_mode():  # as a caller may be
-        once = explain.saliency(network, pixels, 2)
-    np.testing.assert_array_equal(explain.saliency(network, pixels, 2), once)
+        once = explain.saliency(network, tensor, 2)
+    np.testing.assert_array_equal(explain.saliency(network, tensor, 2), once)
+    assert once.shape == tensor.shape[-2:]
     assert 0 <= once.min() <= once.max() == 1
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_saliency_on_black_is_empty(network):
-    assert not explain.saliency(network, torch.zeros(1, 1, 28, 28), 0).any()
+def test_saliency_of_nothing_is_empty(network, tensor):
+    """Black is nothing, and gray where a network reads colors."""
+    nothing = 0.5 if tensor.shape[1] == 3 else 0.0
+    assert not explain.saliency(network, torch.full_like(tensor, nothing), 0).any()
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
@@ -184,8 +324,6 @@ def test_removing_what_is_marked_costs_more_confidence_than_removing_as_much(nam
 
     Measured: 0.32 against 0.11 (cnn, which learnt to do without erased parts), see saliency.
     """
-    if not checkpoint.resolve(name).exists():
-        pytest.skip(f"there is no checkpoint {name!r} yet")
     network, _ = checkpoint.load(name, "cpu")
     generator = torch.Generator().manual_seed(0)
     marked, random = [], []
@@ -208,65 +346,3 @@ def test_removing_what_is_marked_costs_more_confidence_than_removing_as_much(nam
             random.append(before - confidence(chosen)[label])
     assert torch.stack(marked).mean() > 2 * torch.stack(random).mean()
     assert torch.stack(marked).mean() > 0.2
-
-
-def test_the_map_lies_over_the_picture_where_the_pixels_came_from():
-    picture = Image.new("RGB", (300, 200), "white")
-    marks = np.zeros((28, 28), dtype=np.float32)
-    marks[7, 14:16] = 1
-    shown = showing.over(picture, (0.5, 0.0, 1.0, 0.75), marks)
-    assert (shown.size, shown.mode) == ((300, 200), "RGB")
-    colours = np.asarray(shown).astype(int)
-    coloured = colours[..., 0] - colours[..., 2] > 128
-    rows, columns = coloured.nonzero()
-    # pixels of the 28x28 are 150/28 = 5.36 wide and high, from x = 150 and y = 0 on
-    assert abs((rows + 0.5).mean() - 7.5 * 150 / 28) < 1
-    assert abs((columns + 0.5).mean() - (150 + 15 * 150 / 28)) < 1
-    assert 0 < coloured.sum() < 4 * 2 * 5.36**2
-    assert (colours[:, :140] == colours[0, 0]).all()  # no trace elsewhere
-
-
-def test_a_box_may_reach_past_the_picture():
-    picture = Image.new("L", (60, 120), 40)
-    shown = showing.over(picture, (-0.5, 0.0, 1.5, 1.0), np.ones((28, 28), dtype=np.float32))
-    colours = np.asarray(shown)
-    assert shown.size == (60, 120)
-    np.testing.assert_array_equal(colours[60, 30], showing.MARK)
-    np.testing.assert_array_equal(colours[60, 0], showing.MARK)
-
-
-def test_the_picture_of_a_drawing_and_its_map_fit_together():
-    """Through the real preprocessing: marks on the 28x28's ink lie on the drawing's ink."""
-    picture = Image.new("RGB", (400, 300), "white")
-    ImageDraw.Draw(picture).rectangle((220, 60, 360, 260), fill="black")
-    classifier = fashion_model.load("mlp", "cpu")
-    read, prepared = classifier.prepare(picture, "drawing")
-    shown = showing.over(read, prepared.box, prepared.pixels[0, 0].numpy())
-    colours = np.asarray(shown).astype(int)
-    coloured = colours[..., 0] - colours[..., 2] > 128
-    black = np.asarray(read.convert("L")) < 128
-    assert (coloured & black).sum() > 0.95 * black.sum()
-    assert (coloured & ~black).sum() < 0.1 * black.sum()
-
-
-@pytest.mark.parametrize(
-    ("shape", "tiled"),
-    [
-        ((1, 1, 28, 28), (28, 28)),
-        ((1, 784), (28, 28)),
-        ((1, 512), (16, 32)),
-        ((1, 10), (1, 10)),
-        ((1,), (1, 1)),
-        ((1, 48, 14, 14), (6 * 15 - 1, 8 * 15 - 1)),
-        ((1, 96, 7, 7), (8 * 8 - 1, 12 * 8 - 1)),
-    ],
-)
-def test_activations_as_one_picture(shape, tiled):
-    values = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
-    sheet = showing.tiled(values)
-    assert sheet.shape == tiled
-    np.testing.assert_array_equal(np.sort(sheet[sheet > 0]), values.ravel())
-    if len(shape) == 4 and shape[1] > 1:
-        height, width = shape[2:]
-        np.testing.assert_array_equal(sheet[:height, :width], values[0, 0])
-        np.testing.assert_array_equal(sheet[:height, width + 1 : 2 * width + 1], values[0, 1])

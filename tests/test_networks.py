@@ -9,8 +9,14 @@ from fashion_model.networks import (
     CLASSES,
     CLASSIFIERS,
     NETWORKS,
+    READ_28X28,
+    ConvolutionalNetwork,
+    DrawingNetwork,
+    LineDetector,
     NeuralNetwork,
-    coupled,
+    Residual,
+    Segmenter,
+    ensemble,
 )
 
 PRINTED = """\
@@ -24,6 +30,15 @@ NeuralNetwork(
     (4): Linear(in_features=512, out_features=10, bias=True)
   )
 )"""
+OF_28X28 = [name for name in CLASSIFIERS if isinstance(CLASSIFIERS[name](), READ_28X28)]
+
+
+def pictures(network: nn.Module, count: int) -> torch.Tensor:
+    """What network reads, (count, C, S, S)."""
+    if isinstance(network, READ_28X28):
+        return torch.rand(count, 1, 28, 28)
+    lines = isinstance(network, DrawingNetwork)
+    return torch.rand(count, *((2, 112, 112) if lines else (3, 64, 64)))
 
 
 def test_the_seeds_network_to_the_letter():
@@ -56,8 +71,14 @@ def test_the_ten_classes_in_the_published_order():
     assert list(CLASSES) == FashionMNIST.classes
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_every_network_takes_both_shapes_and_gives_ten_logits(name):
+def test_what_is_chosen_from_classifies_and_what_classifies_may_be_in_a_checkpoint():
+    assert NETWORKS.items() <= CLASSIFIERS.items() <= ARCHITECTURES.items()
+    assert ARCHITECTURES.keys() - CLASSIFIERS.keys() == {"segmenter", "line-detector"}
+    assert OF_28X28 == ["mlp", "cnn", "cnn-ensemble"]
+
+
+@pytest.mark.parametrize("name", OF_28X28)
+def test_networks_of_28x28_take_both_shapes_and_give_ten_logits(name):
     torch.manual_seed(0)
     network = ARCHITECTURES[name]().eval()
     x = torch.rand(5, 28, 28)
@@ -72,12 +93,37 @@ def test_every_network_takes_both_shapes_and_gives_ten_logits(name):
     assert torch.equal(probabilities.argmax(1), logits.argmax(1))
 
 
+@pytest.mark.parametrize("side", [64, 75])
+@torch.inference_mode()
+def test_efficientnet_takes_color_of_any_size_and_gives_eleven_logits(side):
+    torch.manual_seed(0)
+    network = ARCHITECTURES["efficientnet-lite0"]().eval()
+    x = torch.rand(3, 3, side, side)
+    logits = network(x)
+    assert (logits.shape, logits.dtype) == ((3, 11), torch.float32)
+    torch.testing.assert_close(network(x[1:2]), logits[1:2], rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_drawing_network_takes_lines_and_what_they_enclose():
+    torch.manual_seed(0)
+    network = ARCHITECTURES["drawing"]().eval()
+    x = torch.rand(3, 2, 112, 112)
+    logits = network(x)
+    assert (logits.shape, logits.dtype) == ((3, 11), torch.float32)
+    torch.testing.assert_close(network(x[1:2]), logits[1:2], rtol=1e-4, atol=1e-5)
+    # by hand: eight 3x3 convolutions of 96 and 192 channels, and the head
+    pairs = [(32, 96), (96, 96), (96, 96), (96, 192), *[(192, 192)] * 4]
+    filters = sum(9 * inputs * outputs + outputs for inputs, outputs in pairs)
+    assert sum(p.numel() for p in network.parameters()) == filters + 192 * 11 + 11
+
+
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_network_learns(name):
     """Every weight gets a gradient, and a few steps on four pictures lower the loss."""
     torch.manual_seed(0)
     network = ARCHITECTURES[name]()
-    x, y = torch.rand(4, 1, 28, 28), torch.tensor([0, 3, 7, 9])
+    x, y = pictures(network, 4), torch.tensor([0, 3, 7, 9])
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     losses = []
     for _ in range(10):
@@ -90,13 +136,63 @@ def test_every_network_learns(name):
     assert losses[-1] < losses[0]
 
 
-def test_coupled_networks_answer_with_the_mean_of_their_logits():
+@torch.no_grad()
+def test_a_residual_adds_what_its_two_convolutions_find():
+    residual = Residual(4)
+    x = torch.randn(2, 4, 7, 7)
+    torch.testing.assert_close(residual(x), x + residual.body(x))
+    assert not torch.equal(residual(x), x)
+    residual.body[2].weight.zero_()
+    residual.body[2].bias.fill_(0.5)
+    torch.testing.assert_close(residual(x), x + 0.5)
+
+
+def test_an_ensemble_answers_with_the_mean_of_its_members_logits():
     torch.manual_seed(0)
-    networks = [NETWORKS["cnn"]().eval() for _ in range(2)]
-    both = coupled(networks)
-    assert str(both) == str(ARCHITECTURES["coupled"]())
+    members = [NETWORKS["cnn"]().eval() for _ in range(2)]
+    both = ensemble(members)
+    assert str(both) == str(ARCHITECTURES["cnn-ensemble"]())
     x = torch.rand(5, 1, 28, 28)
     with torch.inference_mode():
-        torch.testing.assert_close(both(x), (networks[0](x) + networks[1](x)) / 2)
-        assert not torch.allclose(both(x), networks[0](x), atol=1e-3)
+        torch.testing.assert_close(both(x), (members[0](x) + members[1](x)) / 2)
+        assert not torch.allclose(both(x), members[0](x), atol=1e-3)
     assert sum(p.numel() for p in both.parameters()) <= 2_500_000
+
+
+def test_an_ensemble_of_three():
+    torch.manual_seed(0)
+    members = [ConvolutionalNetwork().eval() for _ in range(3)]
+    x = torch.rand(2, 28, 28)
+    with torch.inference_mode():
+        mean = torch.stack([member(x) for member in members]).mean(0)
+        torch.testing.assert_close(ensemble(members)(x), mean)
+
+
+@torch.inference_mode()
+def test_the_segmenter_says_where_and_whether_it_is_a_drawing():
+    torch.manual_seed(0)
+    network = Segmenter().eval()
+    x = torch.rand(3, 3, Segmenter.side, Segmenter.side)
+    mask, drawing = network(x)
+    assert (mask.shape, drawing.shape) == ((3, 1, 96, 96), (3,))
+    single = network(x[1:2])
+    torch.testing.assert_close(single[0], mask[1:2], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(single[1], drawing[1:2], rtol=1e-4, atol=1e-5)
+    shapes = [tuple(feature.shape[1:]) for feature in network.features(x)]
+    assert shapes == [(16, 48, 48), (32, 24, 24), (64, 12, 12), (96, 6, 6), (96, 6, 6)]
+
+
+def test_the_summary_of_features_by_hand():
+    features = [torch.tensor([1.0, 3.0]).view(1, 1, 1, 2), torch.tensor([-2.0]).view(1, 1, 1, 1)]
+    assert Segmenter.summary(features).tolist() == [[2, 3, -2, -2]]
+
+
+@torch.inference_mode()
+def test_the_line_detector_takes_both_shapes_and_gives_one_logit():
+    torch.manual_seed(0)
+    network = LineDetector().eval()
+    x = torch.rand(4, 28, 28)
+    logits = network(x)
+    assert logits.shape == (4,)
+    torch.testing.assert_close(network(x[:, None]), logits)
+    torch.testing.assert_close(network(x[2]), logits[2:3], rtol=1e-4, atol=1e-5)

@@ -11,7 +11,8 @@ import yaml
 import serving
 from conftest import TOP
 from fashion_model import CLASSES, NETWORKS, checkpoint, load
-from fashion_model.evaluation import results
+from fashion_model.__main__ import parser
+from fashion_model.evaluation.model_card import accuracy
 
 README = (TOP / "README.md").read_text(encoding="utf-8")
 # https://huggingface.co/docs/hub/spaces-config-reference
@@ -56,31 +57,60 @@ def test_pictures_and_commands_are_there():
     for name in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (TOP / name).is_file(), name
     commands = re.findall(r"^(python3 -m venv \.venv && .*)$", README, re.MULTILINE)
-    started = [re.split(r"\.venv/bin/python ", command)[-1] for command in commands]
-    assert started == ["app.py", "-m pytest -n 2 --dist loadfile"]
+    started = [command.rpartition("&& .venv/bin/")[2] for command in commands]
+    assert started == ["python app.py", "pytest -n 2 --dist loadfile"]
     for name in re.findall(r"-r (\S+)", " ".join(commands)):
         assert (TOP / name).is_file(), name
 
 
+def test_the_command_line_takes_what_is_told():
+    told = re.findall(r"python -m\s+fashion_model ([^`\n]+)", README)
+    assert {command.split()[0] for command in told} == {"predict", "layers", "evaluate", "train"}
+    for command in told:
+        parser().parse_args(command.split())
+
+
 def test_the_accuracies_are_those_of_the_committed_checkpoints():
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (\d\d\.\d\d) % \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d\d\.\d\d) % \|", README, re.MULTILINE)
     cards = {name: checkpoint.load(name, "cpu")[1] for name in NETWORKS}
-    tests = {name: f"{100 * card['accuracy']['test']:.2f}" for name, card in cards.items()}
-    assert dict(rows) == tests
+    assert sorted(rows) == sorted(
+        (name, f"{100 * accuracy(card, 'dataset'):.2f}") for name, card in cards.items()
+    )
+
+
+def told_of(score: dict[str, float]) -> str:
+    """The end of a row on a Score: accuracy / macro, NLL, ECE / floor, coverage, AUROC, FPR95."""
+    numbers = {key: value for key, value in score.items() if isinstance(value, float)}
+    percent = {key: f"{100 * value:.1f} %" for key, value in numbers.items()}
+    cells = (
+        f"{percent['accuracy']} / {percent['macro_accuracy']}",
+        f"{score['nll']:.3f}",
+        f"{percent['ece']} / {percent['ece_noise_floor']}",
+        percent["coverage"],
+        f"{score['auroc']:.3f}",
+        percent["fpr95"],
+    )
+    return " | ".join(cells)
 
 
 def test_what_people_send_is_answered_as_the_results_say():
-    row = r"^\| `(\w+)` \| (drawings|phone photos) \| (.*) \|$"
+    row = r"^\| `(\w+)` \| (drawings|photos) \| (.*) \|$"
     rows = {(name, kind): told for name, kind, told in re.findall(row, README, re.MULTILINE)}
-    names = {"doodle": "drawings", "home": "phone photos"}
     measured = {}
     for name in NETWORKS:
-        found = results.load(name, load(name, "cpu").networks)["images"]["sources"]
-        for each in found:
-            shares = ("accuracy", "macro_accuracy", "ece", "ece_by_chance", "sure_and_wrong")
-            told = [f"{100 * each[key]:.1f} %" for key in shares] + [f"{each['auroc']:.3f}"]
-            measured[name, names[each["source"]]] = " | ".join(told)
+        cards = load(name, "cpu").cards
+        for kind in ("drawing", "photo"):
+            results = cards[kind].get("results", {}).get(kind)
+            assert results, f"evaluate --network {name} --images FOLDER --fold 3 --save"
+            measured[name, f"{kind}s"] = told_of(results["scores"][0])
     assert rows == measured
+
+
+def test_a_row_of_the_results_as_it_is_written():
+    score = {"accuracy": 0.8842, "macro_accuracy": 0.87, "nll": 0.41249, "ece": 0.0213}
+    score |= {"ece_noise_floor": 0.014, "coverage": 0.76, "auroc": 0.9612, "fpr95": 0.2207}
+    expected = "88.4 % / 87.0 % | 0.412 | 2.1 % / 1.4 % | 76.0 % | 0.961 | 22.1 %"
+    assert told_of(score) == expected
 
 
 def blocks() -> list[str]:

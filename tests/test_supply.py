@@ -43,6 +43,9 @@ def closure() -> dict[str, str]:
 )
 def test_requirements_are_pinned(name):
     for line in (TOP / name).read_text().splitlines():
+        if line == "-r ../requirements.txt":
+            assert (TOP / name).parent.parent == TOP
+            continue
         assert re.fullmatch(r"(#.*|[\w.-]+(\[\w+\])?==[\w.+]+)?", line), line
 
 

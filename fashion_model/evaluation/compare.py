@@ -6,16 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fashion_model.classifier import Classifier
-from fashion_model.preprocessing import Prepared
+from fashion_model.evaluation import model_card
+from fashion_model.preprocessing import ModelInput
+from fashion_model.preprocessing.decode import Source
 
 RUNS = 5  # whose median is the time
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One network's answer. confidences: by label, most confident first. milliseconds: of the
-    network alone, from the 28x28 pixels on. accuracy: on Fashion-MNIST's test images, as the
-    checkpoint's card says; None if it does not."""
+class Comparison:
+    """A classifier's answer, and the network that gave it: the one for pictures of this kind.
+
+    confidences: by label, most confident first. milliseconds: of the network alone, from its input
+    on. accuracy: on held-out pictures of this kind, as the checkpoint's card says; None if it does
+    not.
+    """
 
     network: str
     architecture: str
@@ -25,23 +30,32 @@ class Compared:
     accuracy: float | None
 
 
-def compare(classifiers: Mapping[str, Classifier], prepared: Prepared) -> list[Compared]:
-    """What each of classifiers, by name, says of one picture that was prepared once."""
-    return [_compared(name, each, prepared) for name, each in classifiers.items()]
+def compare(
+    classifiers: Mapping[str, Classifier],
+    image: Source,
+    kind: str = "auto",
+    point: tuple[float, float] | None = None,
+) -> list[Comparison]:
+    """The answer of each of classifiers, by name, to one picture; see Classifier.classify."""
+    return [
+        _comparison(name, each, each.preprocess(image, kind, point))
+        for name, each in classifiers.items()
+    ]
 
 
-def _compared(name: str, classifier: Classifier, prepared: Prepared) -> Compared:
-    (confidences,) = classifier.confidences([prepared])  # the first run is slower, and not timed
+def _comparison(name: str, classifier: Classifier, model_input: ModelInput) -> Comparison:
+    prediction = classifier.prediction(model_input)  # the first pass is slower, and not timed
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        classifier.probabilities([prepared])
+        classifier.probabilities([model_input])
         times.append(time.perf_counter() - start)
-    return Compared(
+    network, card = classifier.networks[model_input.kind], classifier.cards[model_input.kind]
+    return Comparison(
         network=name,
-        architecture=type(classifier.network).__name__,
-        confidences=confidences,
-        parameters=sum(p.numel() for p in classifier.network.parameters()),
+        architecture=type(network).__name__,
+        confidences=prediction.confidences,
+        parameters=model_card.parameter_count(network),
         milliseconds=statistics.median(times) * 1000,
-        accuracy=classifier.card.get("accuracy", {}).get("test"),
+        accuracy=model_card.accuracy(card, model_input.kind),
     )

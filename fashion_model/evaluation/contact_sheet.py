@@ -1,4 +1,4 @@
-"""A contact sheet: what the network was shown, what it saw, what it said, and the truth."""
+"""A contact sheet: picture, cut-out, what the network reads, its answer, and the truth."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -6,10 +6,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from fashion_model.calibration import SURE
 from fashion_model.classifier import Classifier
 from fashion_model.errors import InputError
-from fashion_model.evaluation.evaluate import Outcome
+from fashion_model.evaluation.scores import Outcome
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 
@@ -28,28 +27,28 @@ PAGE, PAPER, INK, RIGHT, WRONG, OTHER = (
 )
 
 
-def chosen(outcomes: Sequence[Outcome], most: int = MOST) -> list[Outcome]:
+def select(outcomes: Sequence[Outcome], most: int = MOST) -> list[Outcome]:
     """The most telling outcomes, at most so many: failures first, the surest of them leading.
 
-    A failure is a wrong answer or none, or more than SURE about a thing of none of the classes.
-    The sources take turns. Vague labels are left out.
+    A failure is a wrong answer or none, or a thing of none of the classes that is taken for one.
+    One of each source in turn. Vague labels are left out.
     """
     failed = [o for o in outcomes if _failed(o)]
     rest = [o for o in outcomes if o.role == "scored" and not _failed(o)]
     failed.sort(key=lambda o: o.confidence, reverse=True)
     rest.sort(key=lambda o: o.confidence)  # the least sure may soon be failures
-    return [*_taking_turns(failed), *_taking_turns(rest)][:most]
+    return [*_interleave(failed), *_interleave(rest)][:most]
 
 
 def draw_sheet(
     classifier: Classifier, outcomes: Sequence[Outcome], path: str | Path, most: int = MOST
 ) -> None:
-    """Draw chosen(outcomes) into the PNG file path: picture, cut-out, 28x28, answer, truth.
+    """Draw select(outcomes) into the PNG file path: picture, cut-out, network input, answer, truth.
 
-    Frames are green where the answer is right, red where it is wrong or missing, and grey around
-    another thing of which the network is sure.
+    Frames are green where the answer is right, red where it is wrong or missing, and gray around
+    another thing that is taken for one of the classes.
     """
-    picked = chosen(outcomes, most)
+    picked = select(outcomes, most)
     columns = min(COLUMNS, max(1, len(picked)))
     rows = max(1, -(-len(picked) // columns))
     width, height = CARD[0] + PAD, CARD[1] + PAD
@@ -63,27 +62,27 @@ def draw_sheet(
 def _failed(outcome: Outcome) -> bool:
     if outcome.role == "scored":
         return not outcome.right
-    return outcome.role == "other" and outcome.confidence > SURE
+    return outcome.role == "other" and outcome.out_of_distribution < 0.5
 
 
-def _taking_turns(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _interleave(outcomes: Sequence[Outcome]) -> list[Outcome]:
     queues: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        queues.setdefault(outcome.picture.source, []).append(outcome)
+        queues.setdefault(outcome.picture.origin, []).append(outcome)
     return [o for turn in zip_longest(*queues.values()) for o in turn if o is not None]
 
 
 def _card(classifier: Classifier, outcome: Outcome) -> Image.Image:
-    colour = RIGHT if not _failed(outcome) else WRONG if outcome.role == "scored" else OTHER
+    color = RIGHT if not _failed(outcome) else WRONG if outcome.role == "scored" else OTHER
     card = Image.new("RGB", CARD, PAPER)
     draw = ImageDraw.Draw(card)
-    draw.rectangle((0, 0, CARD[0] - 1, CARD[1] - 1), outline=colour, width=4)
+    draw.rectangle((0, 0, CARD[0] - 1, CARD[1] - 1), outline=color, width=4)
     for i, tile in enumerate(_tiles(classifier, outcome)):
         card.paste(tile, (PAD + i * (TILE + PAD), PAD))
-    truth = " or ".join(CLASSES[i] for i in outcome.picture.accept) or "none of the ten"
-    said = f"{outcome.answer}  {outcome.confidence:.0%}  ({outcome.kind})"
+    truth = " or ".join(CLASSES[i] for i in outcome.picture.targets) or "none of the ten"
+    answer = f"{outcome.answer}  {outcome.confidence:.0%}  ({outcome.kind})"
     lines = (
-        (said if outcome.confidences else outcome.error, colour, 15),
+        (answer if outcome.confidences else outcome.error, color, 15),
         (f"is {truth}", INK, 14),
         (
             f"{outcome.picture.source} / {outcome.picture.label} / {outcome.picture.path.name}",
@@ -99,20 +98,20 @@ def _card(classifier: Classifier, outcome: Outcome) -> Image.Image:
 
 
 def _tiles(classifier: Classifier, outcome: Outcome) -> list[Image.Image]:
-    """The picture, its cut-out where it was read as a photo, and the 28x28, as square tiles."""
+    """The picture, its cut-out if there is one, and the input of the network, as square tiles."""
     try:
         pictures = [decode(outcome.picture.path, longest=2 * TILE)]
-        answer = classifier.answer(outcome.picture.path)
+        prediction = classifier.classify(outcome.picture.path)
     except InputError:
         return []
-    if answer.cutout is not None:
-        pictures.append(answer.cutout)
+    if prediction.segmented is not None:
+        pictures.append(prediction.segmented)
     tiles = [
         ImageOps.pad(p.convert("RGB"), (TILE, TILE), Image.Resampling.LANCZOS, PAGE)
         for p in pictures
     ]
-    seen = answer.seen.resize((TILE, TILE), Image.Resampling.NEAREST)
-    return [*tiles, seen.convert("RGB")]
+    network_input = prediction.network_input.convert("RGB")
+    return [*tiles, network_input.resize((TILE, TILE), Image.Resampling.NEAREST)]
 
 
 def _fitting(draw: ImageDraw.ImageDraw, text: str, font: Font) -> str:

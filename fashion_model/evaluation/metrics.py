@@ -1,14 +1,18 @@
-"""Figures from answers and confidences: per class, reliability bins, calibration error, AUROC."""
+"""Figures from confidences: how often right, how honest, and how well other things are told apart.
 
-from collections import Counter
+Arrays have one entry a picture: confidence is that of the answer, right whether it is a target.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from fashion_model.networks import CLASSES
+from numpy.typing import ArrayLike
 
 BINS = 15  # of equal width, as in Guo et al. 2017, arXiv 1706.04599
+PRECISION = 0.95  # of the answers that coverage counts
+TRUE_POSITIVE_RATE = 0.95  # of garments, as in Liang et al. 2018, arXiv 1706.02690
+TINY = 1e-12  # a confidence of 0 in what is right would make the NLL infinite
 
 
 @dataclass(frozen=True)
@@ -22,43 +26,38 @@ class Bin:
     accuracy: float  # 0 in an empty bin
 
 
-@dataclass(frozen=True)
-class ClassScore:
-    """One class of the test set. Precision and F1 are 0 where the class is never the answer."""
+def macro_accuracy(right: ArrayLike, targets: Sequence[Sequence[int]]) -> float | None:
+    """The mean accuracy over the classes that are targets, each of which counts the same.
 
-    label: str
-    count: int
-    recall: float
-    precision: float
-    f1: float
-
-
-@dataclass(frozen=True)
-class DatasetScore:
-    """A Classifier on Fashion-MNIST. confusion[truth][answer] counts, in the order of CLASSES."""
-
-    count: int
-    accuracy: float
-    ece: float
-    classes: list[ClassScore]
-    confusion: list[list[int]]
-    bins: list[Bin]
+    A picture with several targets counts in each of them, with as small a part; None without any.
+    """
+    hits, counts = dict[int, float](), dict[int, float]()
+    for good, classes in zip(np.asarray(right, bool).tolist(), targets, strict=True):
+        for i in classes:
+            counts[i] = counts.get(i, 0.0) + 1 / len(classes)
+            hits[i] = hits.get(i, 0.0) + good / len(classes)
+    return float(np.mean([hits[i] / counts[i] for i in counts])) if counts else None
 
 
-def reliability(confidences: Sequence[float], right: Sequence[bool], bins: int = BINS) -> list[Bin]:
-    """bins Bins over (0, 1], from the confidence of each answer and whether it was right."""
-    confidence = np.asarray(confidences, dtype=np.float64)
-    correct = np.asarray(right, dtype=np.float64)
+def negative_log_likelihood(confidence_in_targets: ArrayLike) -> float | None:
+    """The mean of -log of the confidence in all targets together; None without a picture."""
+    summed = np.asarray(confidence_in_targets, np.float64)
+    return float(-np.log(summed.clip(TINY, 1)).mean()) if len(summed) else None
+
+
+def reliability(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> list[Bin]:
+    """bins Bins over (0, 1]."""
+    confidence, right = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     edges = np.linspace(0, 1, bins + 1)
-    where = np.digitize(confidence, edges[1:-1], right=True)
-    made = []
+    place = np.digitize(confidence, edges[1:-1], right=True)
+    found = []
     for i in range(bins):
-        inside = where == i
+        inside = place == i
         count = int(inside.sum())
-        total = float(confidence[inside].sum()), float(correct[inside].sum())
-        mean, accuracy = (t / max(count, 1) for t in total)
-        made.append(Bin(float(edges[i]), float(edges[i + 1]), count, mean, accuracy))
-    return made
+        sums = float(confidence[inside].sum()), float(right[inside].sum())
+        mean, accuracy = (each / max(count, 1) for each in sums)
+        found.append(Bin(float(edges[i]), float(edges[i + 1]), count, mean, accuracy))
+    return found
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float | None:
@@ -69,57 +68,56 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float | None:
     return sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / count
 
 
-def ece_by_chance(confidences: Sequence[float], draws: int = 200) -> float | None:
+def ece_noise_floor(confidence: ArrayLike, draws: int = 200) -> float | None:
     """The calibration error that honest confidences show on so few answers; None without any.
 
-    The mean over draws of who is right, each answer with the chance that its confidence says.
-    Of 73 answers with confidences around 0.8 it is about a tenth.
+    The mean over draws of which answers are right, each with the chance that its confidence says:
+    of 73 answers with confidences around 0.8 it is about a tenth.
     """
-    chances = np.asarray(confidences, dtype=np.float64)
-    if not len(chances):
+    confidence = np.asarray(confidence, np.float64)
+    if not len(confidence):
         return None
-    draws_of = np.random.default_rng(0).random((draws, len(chances))) < chances
-    errors = [expected_calibration_error(reliability(confidences, r.tolist())) for r in draws_of]
+    drawn = np.random.default_rng(0).random((draws, len(confidence))) < confidence
+    errors = [expected_calibration_error(reliability(confidence, right)) for right in drawn]
     return float(np.mean([error for error in errors if error is not None]))
 
 
-def auroc(known: Sequence[float], other: Sequence[float]) -> float | None:
-    """The chance that one of known is above one of other, ties counting half; None if either
-    is empty.
+def coverage(confidence: ArrayLike, right: ArrayLike, precision: float = PRECISION) -> float | None:
+    """The largest share of the pictures that can be answered, surest first, with so many right.
 
-    It is the rank statistic of Mann and Whitney (1947), the area under the ROC curve.
+    Equal confidences are answered together, for no threshold parts them. None without a picture.
     """
+    confidence, right = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
+    if not len(confidence):
+        return None
+    order = np.argsort(-confidence, kind="stable")
+    confidence, right = confidence[order], right[order]
+    answered = np.arange(1, len(right) + 1)
+    threshold = np.append(confidence[1:] < confidence[:-1], True)  # the next one is less sure
+    good = threshold & (np.cumsum(right) >= precision * answered - 1e-9)
+    return float((good * answered).max() / len(right))
+
+
+def auroc(known: ArrayLike, other: ArrayLike) -> float | None:
+    """The chance that one of known is above one of other, ties counting half; None if either
+    is empty: the rank statistic of Mann and Whitney (1947), the area under the ROC curve."""
+    from scipy.stats import mannwhitneyu  # slow to import, and the app shows figures without it
+
+    known, other = np.asarray(known, np.float64), np.asarray(other, np.float64)
     if not len(known) or not len(other):
         return None
-    both = np.concatenate([np.asarray(known, np.float64), np.asarray(other, np.float64)])
-    _, place, counts = np.unique(both, return_inverse=True, return_counts=True)
-    rank = np.cumsum(counts) - (counts - 1) / 2  # from 1; equal values share their mean rank
-    above = rank[place[: len(known)]].sum() - len(known) * (len(known) + 1) / 2
-    return float(above / (len(known) * len(other)))
+    statistic = mannwhitneyu(known, other, method="asymptotic").statistic
+    return float(statistic / (len(known) * len(other)))
 
 
-def score_answers(
-    answers: Sequence[int], confidences: Sequence[float], labels: Sequence[int]
-) -> DatasetScore:
-    """The figures from the class that was answered, its confidence, and the true class."""
-    size = len(CLASSES)
-    counts = Counter(zip(labels, answers, strict=True))
-    confusion = [[counts[truth, answer] for answer in range(size)] for truth in range(size)]
-    classes = []
-    for i, label in enumerate(CLASSES):
-        hits, there = confusion[i][i], sum(confusion[i])
-        answered = sum(row[i] for row in confusion)
-        recall, precision = _ratio(hits, there), _ratio(hits, answered)
-        classes.append(
-            ClassScore(label, there, recall, precision, _ratio(2 * hits, there + answered))
-        )
-    right = [answer == label for answer, label in zip(answers, labels, strict=True)]
-    bins = reliability(confidences, right)
-    ece = expected_calibration_error(bins)
-    return DatasetScore(
-        len(right), _ratio(sum(right), len(right)), ece or 0.0, classes, confusion, bins
-    )
-
-
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def false_positive_rate(
+    known: ArrayLike, other: ArrayLike, rate: float = TRUE_POSITIVE_RATE
+) -> float | None:
+    """The share of other that reach the value which this share of known reach; None if either is
+    empty."""
+    known, other = np.asarray(known, np.float64), np.asarray(other, np.float64)
+    if not len(known) or not len(other):
+        return None
+    least = int(np.ceil(rate * len(known) - 1e-9))  # so many of known must reach it
+    threshold = np.sort(known)[::-1][least - 1]
+    return float((other >= threshold).mean())

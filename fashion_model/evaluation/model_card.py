@@ -1,67 +1,110 @@
-"""What a network is, what it was trained on, how good it is and where it fails, as one dict."""
+"""What each network of a classifier is, how good it is and where it fails, as one dict."""
 
+from pathlib import Path
 from typing import Any
 
-from fashion_model.classifier import Classifier
-from fashion_model.explain import chain, spelled
-from fashion_model.networks import CLASSES
+from torch import nn
 
-CONFUSED = 6  # pairs of classes that are told
-HARDEST = 6  # labels of people's pictures that are told
+from fashion_model import checkpoint
+from fashion_model.classifier import KINDS, Classifier
+from fashion_model.explain import chain, one_line
+
+DIGITS = 5  # of each figure in a checkpoint's card
+HARDEST = 6  # labels that are listed
 FEWEST = 5  # pictures that a label needs for it
 
 
-def model_card(classifier: Classifier, found: dict[str, Any]) -> dict[str, Any]:
-    """The card of classifier's checkpoint, its modules, and found, what results.load says.
+def model_card(classifier: Classifier) -> dict[str, Any]:
+    """{"networks": [...]}: each network of classifier once, that of Fashion-MNIST's images first.
 
-    people_card: that of the network for pictures by people, None where one network reads all;
-    closer_cards: those of who takes a closer look beside it.
-    parameters: all of them, of one network; layers: of each module that computes. dataset:
-    Fashion-MNIST's test images, None if not evaluated: accuracy, ece, classes,
-    confusion[truth][answer], bins, and confused, the pairs most often taken for each other.
-    people: pictures by people, None if not evaluated: sources, and hardest, the labels that are
-    least often right.
+    kinds: of the pictures that it answers. card: its checkpoint's, without the results. print: its
+    modules. parameters: all of them; layers: those of each module that computes. results: by kind,
+    as save_results wrote them, and None of a kind that was not evaluated: of "dataset" the fields
+    of fashion_mnist.DatasetScore; of "drawing" and "photo" scores (those of scores.Score, that of
+    the kind first, then its sources), labels, hardest (those least often right), fold and folds.
     """
-    network = classifier.network
-    layers = [
-        {"name": name, "module": spelled(module), "parameters": _count(module)}
-        for name, module in chain(network)
-    ]
-    closers = classifier.of("photo").closers
-    dataset, people = found.get("fashion_mnist"), found.get("images")
-    if dataset is not None:
-        dataset = {**dataset, "confused": _confused(dataset["confusion"])}
-    if people is not None:
-        people = {**people, "hardest": _hardest(people["labels"])}
-    return {
-        "card": classifier.card,
-        "people_card": None if classifier.people is None else classifier.people.card,
-        "closer_cards": [card for _, card in closers],
-        "print": str(network),
-        "parameters": _count(network),
-        "layers": layers,
-        "dataset": dataset,
-        "people": people,
-    }
+    found: dict[nn.Module, dict[str, Any]] = {}
+    for kind in KINDS:
+        network, card = classifier.networks[kind], classifier.cards[kind]
+        entry = found.setdefault(network, {**_about(network, card), "kinds": [], "results": {}})
+        results = card.get("results", {}).get(kind)
+        if results is not None and kind != "dataset":
+            results = {**results, "hardest": _hardest(results["labels"])}
+        entry["kinds"].append(kind)
+        entry["results"][kind] = results
+    return {"networks": list(found.values())}
 
 
-def _count(module: Any) -> int:
+def path_of(name: str | Path, kind: str) -> Path:
+    """The file of the checkpoint that answers pictures of this kind beside or as that of name."""
+    path = checkpoint.resolve(name)
+    other = checkpoint.load(path, "cpu")[1].get("networks", {}).get(kind)
+    return path if other is None else checkpoint.resolve(other, path)
+
+
+def accuracy(card: dict[str, Any], kind: str) -> float | None:
+    """Of the network of card on held-out pictures of this kind; None where it was not evaluated."""
+    results: dict[str, Any] = card.get("results", {}).get(kind) or {}
+    if kind == "dataset":
+        found: float | None = results.get("accuracy", card.get("accuracy", {}).get("test"))
+    else:
+        found = results["scores"][0]["accuracy"] if results else None
+    return found
+
+
+def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _confused(confusion: list[list[int]]) -> list[dict[str, Any]]:
-    """What was most often taken for something else, and of how many."""
-    pairs: list[dict[str, Any]] = [
-        {"truth": truth, "answer": answer, "count": count, "of": sum(row)}
-        for truth, row in zip(CLASSES, confusion, strict=True)
-        for answer, count in zip(CLASSES, row, strict=True)
-        if truth != answer and count
+def save_results(path: str | Path, kind: str, results: dict[str, Any]) -> None:
+    """Write results into the card of the checkpoint at path, as its "results" for this kind.
+
+    results: as model_card describes them, without hardest. New weights get a new card, so that
+    results never outlive the weights that they are about.
+    """
+    _, card = checkpoint.load(path, "cpu")
+    card["results"] = {**card.get("results", {}), kind: _rounded(results)}
+    checkpoint.save_card(path, card)
+
+
+def folder_results(score: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The part of asdict(FolderScore) that is about this kind: all that a card holds of it.
+
+    Bins are those of the whole kind, and labels those that are scored; no path of a picture.
+    """
+    (whole,) = [s for s in score["kinds"] if s["name"] == kind]
+    names = {label["source"] for label in score["labels"] if label["kind"] == kind}
+    sources = [
+        {key: value for key, value in s.items() if key != "bins"}
+        for s in score["sources"]
+        if s["name"] in names
     ]
-    return sorted(pairs, key=lambda pair: -pair["count"])[:CONFUSED]
+    labels = [s for s in score["labels"] if s["kind"] == kind and s["role"] == "scored"]
+    return {"scores": [whole, *sources], "labels": labels}
+
+
+def _about(network: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
+    layers = [
+        {"name": name, "module": one_line(module), "parameters": parameter_count(module)}
+        for name, module in chain(network)
+    ]
+    return {
+        "card": {key: value for key, value in card.items() if key != "results"},
+        "print": str(network),
+        "parameters": parameter_count(network),
+        "layers": layers,
+    }
 
 
 def _hardest(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The labels with the lowest accuracy, each with the answer it got most often."""
-    scored = [s for s in labels if s["role"] == "scored" and s["count"] >= FEWEST]
-    worst = sorted((s for s in scored if s["accuracy"] < 1), key=lambda s: s["accuracy"])
-    return [{**s, "answer": max(s["answers"], key=s["answers"].get)} for s in worst[:HARDEST]]
+    """The labels with the lowest accuracy, each with its most frequent mistake."""
+    some = [s for s in labels if s["count"] >= FEWEST and s["accuracy"] < 1]
+    return sorted(some, key=lambda s: s["accuracy"])[:HARDEST]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list) else value

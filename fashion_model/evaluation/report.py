@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion_model.calibration import SURE
-from fashion_model.evaluation.evaluate import FolderScore, LabelScore, SourceScore
-from fashion_model.evaluation.metrics import Bin, DatasetScore
+from fashion_model.evaluation.fashion_mnist import DatasetScore
+from fashion_model.evaluation.metrics import Bin
+from fashion_model.evaluation.scores import FolderScore, LabelScore, Score
 from fashion_model.networks import CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LEGEND = (
+    "floor: the ECE that honest confidences would show on so few pictures. coverage: the share of\n"
+    "pictures that can be answered, surest first, with 95 % of the answers right. AUROC, FPR95:\n"
+    "scored pictures against other things by the probability of none of the ten, where the\n"
+    "classifier gives one, and then by the top confidence."
+)
+
 INK, FAINT, BLUE, ORANGE = "#1f2933", "#9aa5b1", "#2f6fad", "#f0a030"
 
 
 def dataset_text(score: DatasetScore) -> str:
-    """Accuracy, ECE, a line for each class, and the confusion matrix."""
+    """All figures in a line, a line for each class, and the confusion matrix."""
     rows = [
         (c.label, _percent(c.recall), _percent(c.precision), _percent(c.f1), f"{c.count:,}")
         for c in score.classes
@@ -30,7 +37,8 @@ def dataset_text(score: DatasetScore) -> str:
     return "\n\n".join(
         (
             f"{score.count:,} test images of Fashion-MNIST: accuracy {_percent(score.accuracy)}, "
-            f"ECE {_percent(score.ece)}",
+            f"ECE {_percent(score.ece)} (noise floor {_percent(score.ece_noise_floor)}), "
+            f"NLL {score.nll:.4f}, coverage {_percent(score.coverage)}",
             _table(("class", "recall", "precision", "F1", "images"), rows),
             _table(("is \\ answer", *short), matrix),
         )
@@ -38,20 +46,15 @@ def dataset_text(score: DatasetScore) -> str:
 
 
 def folder_text(score: FolderScore) -> str:
-    """A line for each source, then one for each label, then the pictures without an answer."""
-    sure = f"wrong>{SURE:.1f}"
-    head = ("source", "scored", "accuracy", "macro", "ECE", "by chance", sure, "AUROC", "others")
-    rows = [_source_row(s) for s in score.sources]
-    parts = [_table((*head, "no answer", "read as"), rows, left=(0, 10))]
-    if any(s.ece_by_chance is not None for s in score.sources):
-        parts.append("by chance: the ECE that honest confidences would show on so few pictures")
-    parts.append(
+    """A line for each source and kind, one for each label, and the pictures without an answer."""
+    parts = [
+        scores_text([*score.sources, *score.kinds]),
         _table(
             ("source", "label", "n", "accuracy", "confidence", "answers"),
             [_label_row(label) for label in score.labels],
             left=(0, 1, 5),
-        )
-    )
+        ),
+    ]
     if score.vague:
         noun = "picture" if score.vague == 1 else "pictures"
         parts.append(f"Left out of the figures: {score.vague:,} {noun} whose label is vague.")
@@ -61,10 +64,14 @@ def folder_text(score: FolderScore) -> str:
     return "\n\n".join(parts)
 
 
-def variants_text(variants: int, shown: int, pictures: int) -> str:
-    """What is counted where so many pictures are shown in variants each."""
-    left = f", without {pictures - shown:,} that training leaves out" if shown < pictures else ""
-    return f"{variants:,} variants each of {shown:,} of {pictures:,} pictures{left}"
+def scores_text(scores: Sequence[Score]) -> str:
+    """A line for each, and what the columns mean."""
+    head = (
+        *("pictures", "scored", "accuracy", "macro", "NLL", "ECE", "floor", "coverage", "others"),
+        *("AUROC", "FPR95", "by top", "FPR95", "no answer", "read as"),
+    )
+    rows = [_score_row(s) for s in scores]
+    return f"{_table(head, rows, left=(0, len(head) - 1))}\n\n{LEGEND}"
 
 
 def plot(score: DatasetScore, path: str | Path, title: str = "") -> None:
@@ -87,8 +94,8 @@ def _draw_confusion(axes: "Axes", confusion: Sequence[Sequence[int]]) -> None:
     for y, row in enumerate(confusion):
         for x, n in enumerate(row):
             dark = shares[y][x] > 0.35
-            colour = "white" if dark else INK
-            axes.text(x, y, str(n or ""), ha="center", va="center", color=colour, fontsize=9)
+            color = "white" if dark else INK
+            axes.text(x, y, str(n or ""), ha="center", va="center", color=color, fontsize=9)
     axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(CLASSES)), CLASSES)
     axes.set(xlabel="answer", ylabel="what it is")
@@ -123,17 +130,21 @@ def _draw_reliability(axes: "Axes", bins: Sequence[Bin], ece: float) -> None:
     axes.set_aspect("equal")
 
 
-def _source_row(s: SourceScore) -> tuple[str, ...]:
+def _score_row(s: Score) -> tuple[str, ...]:
     return (
-        s.source,
+        s.name,
         f"{s.count:,}",
         _percent(s.accuracy),
         _percent(s.macro_accuracy),
+        _decimal(s.nll),
         _percent(s.ece),
-        _percent(s.ece_by_chance),
-        _percent(s.sure_and_wrong),
-        "-" if s.auroc is None else f"{s.auroc:.3f}",
+        _percent(s.ece_noise_floor),
+        _percent(s.coverage),
         f"{s.others:,}",
+        _decimal(s.auroc),
+        _percent(s.fpr95),
+        _decimal(s.auroc_by_confidence),
+        _percent(s.fpr95_by_confidence),
         f"{s.no_answer:,}",
         ", ".join(f"{kind} {share:.0%}" for kind, share in s.kinds.items()) or "-",
     )
@@ -167,3 +178,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[in
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
+
+
+def _decimal(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

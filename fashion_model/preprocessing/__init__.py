@@ -1,104 +1,156 @@
-"""A picture -> what a network reads: float32 (1, 1, 28, 28) in [0, 1], garment bright on black.
+"""A picture -> what a network reads: ModelInput.
 
-The one preprocessing for training, evaluation, the app, the command line and the explanation.
-It follows the conversion that made Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747: trim to
-the garment, longest edge to 28, centre, negate, 8-bit grey), and adds what that could take for
-granted: where the garment is, and which of its tones are dark.
+The one preprocessing for training, evaluation, the app, the command line and the explanation. The
+28x28 picture follows the conversion that made Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747:
+trim to the garment, longest edge to 28, center, negate, 8-bit gray), and adds what that could take
+for granted: where the garment is, and which of its tones are dark.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from fashion_model.errors import InputError
-from fashion_model.preprocessing import drawing as drawings
-from fashion_model.preprocessing import photo as photos
-from fashion_model.preprocessing.drawing import as_rgb
-from fashion_model.preprocessing.photo import Box, Find
+from fashion_model.preprocessing import drawing, photo, segmentation
+from fashion_model.preprocessing.dataset_image import exact_dataset_image, find_dataset_image
+from fashion_model.preprocessing.geometry import WHOLE, Box, as_rgb
+from fashion_model.preprocessing.ink import FAINTEST
 
 KINDS = ("auto", "drawing", "photo")
-LINES = 6.0  # logits of finder.LineTeller above which a 28x28 picture is a drawing
-CONTRAST = 96  # of 255, between paper and ink that need no second look
+LINES = 6.0  # logits of networks.LineDetector above which a 28x28 picture is a drawing
+LINES_WHERE_NOT_EXACT = 1.0  # where the 28x28 pixels had to be recovered first
+CONTRAST = 96  # of 255, between paper and ink that need no segmenter to tell
 TWO_TONES = 0.93  # share of the pixels that are paper or full ink, the rest being soft edges
+PLAIN = 0.05  # share of the picture that a garment on it covers at least
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What a network reads, and where in the picture it comes from.
+class Detectors:
+    """The networks that preprocessing asks: networks.Segmenter and networks.LineDetector."""
 
-    pixels: float32 (1, 1, 28, 28) in [0, 1]. kind: "drawing", "photo" or "dataset" (a
-    Fashion-MNIST image, taken as it is). box: the square that became pixels, as (left, top,
-    right, bottom) in shares of the picture's width and height; it may reach past the picture.
-    mask: float32 (96, 96) over the whole picture, 1 on the garment; None unless a photo.
-    fine: what closer looks read, float32, or None. Of a photo (1, 6, 64, 64): the garment in
-    twice the detail, within a rim of 4, and where it is; then mask and the photo's red, green and
-    blue there, with 6 pixels around it. Of a drawing (1, 2, 28, 28): pixels, and those with what
-    they enclose.
+    segmenter: nn.Module
+    line_detector: nn.Module | None = None
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """What a network reads of one picture, and where in the picture it comes from.
+
+    kind: "dataset" (a Fashion-MNIST image, taken as it is), "drawing" or "photo". tensor: float32
+    (1, C, H, W) in [0, 1]. It is (1, 1, 28, 28), the garment bright on black; in detail, a drawing
+    is (1, 2, 112, 112), its lines and what they enclose, and a photo (1, 3, S, S) in color.
+    picture: upright, "L" or "RGB". box: the square of it that tensor shows, (left, top, right,
+    bottom) in shares of its width and height; it may reach past it. mask: float32 (96, 96) over
+    the whole picture, 1 on the garment; None where no garment was cut out.
     """
 
-    pixels: torch.Tensor
     kind: str
+    tensor: torch.Tensor
+    picture: Image.Image
     box: Box
     mask: torch.Tensor | None = None
-    fine: torch.Tensor | None = None
 
 
-def prepare(
+def preprocess(
     picture: Image.Image,
-    find: Find,
+    detectors: Detectors,
     kind: str = "auto",
     point: tuple[float, float] | None = None,
-    tell_lines: Callable[[torch.Tensor], float] | None = None,
-) -> Prepared:
+    in_detail: Collection[str] = (),
+) -> ModelInput:
     """What a network reads of picture, an upright RGB or L image.
 
-    find is finder.Finder, or does the same. kind "auto" decides from the picture. point, (x, y)
-    in shares of width and height, says where the garment of a photo is. tell_lines gives the logit
-    of finder.LineTeller: kind "auto" asks for it where the pixels may be Fashion-MNIST's own;
-    None: then they are. Raises InputError if there is nothing in the picture.
+    kind "auto" decides from the picture. point, (x, y) in shares of width and height, says where
+    the garment of a photo is. in_detail: the kinds to read so, see ModelInput. Raises InputError
+    if there is nothing in the picture.
     """
     if kind not in KINDS:
-        raise InputError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+        kinds = ", ".join(KINDS)
+        raise InputError(f"kind must be one of {kinds}, not {kind!r}.", "kind", kinds=kinds)
     array = np.asarray(picture)
     if kind == "auto" and point is None:
-        original = as_dataset(array)
-        if original is not None:
-            pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
-            if tell_lines is None or tell_lines(pixels) <= LINES:
-                return Prepared(pixels, "dataset", photos.WHOLE)
-            kind = "drawing"
-    if max(np.ptp(np.array(picture.getextrema()).reshape(-1, 2), 1)) < 255 * drawings.FAINTEST:
-        raise InputError(
-            "This picture is blank: it has the same colour everywhere. Draw a garment, or choose "
-            "a picture that shows one."
-        )
-    seen = drawn = rgb = None
+        pixels, kind = _dataset_image(array, detectors)
+        if pixels is not None:
+            return ModelInput("dataset", pixels, picture, WHOLE)
+    _check_contrast(picture)
     if point is not None:
         kind = "photo"
-    elif kind == "auto" and (drawn := plain_lines(array)) is not None:
-        kind = "drawing"  # plain to see, without the finder, which takes half of the time
-    elif kind == "auto":
-        kind, rgb = "photo", as_rgb(array)
-        seen, like_a_drawing = photos.look_at(rgb, find)
-        if like_a_drawing > 0:
-            drawn = drawings.strokes(array)
-            # a shape without lines is better off as a photo: most are products on white
-            if drawn.thickness <= drawings.BROADEST or (seen > 0).float().mean() < photos.PLAIN:
-                kind = "drawing"
+    rgb = logits = lines = None
+    if kind == "auto":
+        lines = plain_lines(array)  # without the segmenter, which takes half of the time
+        kind = "auto" if lines is None else "drawing"
+    if kind == "auto":
+        rgb = as_rgb(array)
+        logits, drawing_logit = segmentation.mask_logits(rgb, detectors.segmenter)
+        lines = _lines(array, logits) if drawing_logit > 0 else None
+        kind = "photo" if lines is None else "drawing"
     if kind == "drawing":
-        drawn = drawings.strokes(array) if drawn is None else drawn
-        pixels, fine = drawings.read_drawing(drawn)
-        return Prepared(pixels, kind, drawn.box, fine=fine)
+        lines = drawing.strokes(array) if lines is None else lines
+        read = drawing.in_detail if kind in in_detail else drawing.as_fashion_mnist
+        return ModelInput(kind, read(lines), picture, lines.box)
     rgb = as_rgb(array) if rgb is None else rgb
-    pixels, fine, box, mask = photos.read_photo(rgb, find, point, seen)
-    return Prepared(pixels, kind, box, mask, fine)
+    if kind in in_detail:
+        mask = None if point is None else _tapped_mask(rgb, detectors, point)
+        tensor, box = photo.in_color(picture, point, mask)
+    else:
+        mask = segmentation.segment(rgb, detectors.segmenter, point, logits)
+        tensor, box = photo.as_fashion_mnist(rgb, mask)
+    return ModelInput(kind, tensor, picture, box, None if mask is None else mask[0, 0])
 
 
-def plain_lines(array: np.ndarray) -> drawings.Strokes | None:
-    """The strokes of a grey picture (H, W) that are lines in one tone on paper of one other tone.
+def _tapped_mask(
+    rgb: torch.Tensor, detectors: Detectors, point: tuple[float, float]
+) -> torch.Tensor | None:
+    """The mask of the garment at point; None where none stands out there."""
+    try:
+        return segmentation.segment(rgb, detectors.segmenter, point)
+    except InputError:
+        return None
+
+
+def _dataset_image(
+    array: np.ndarray[Any, Any], detectors: Detectors
+) -> tuple[torch.Tensor | None, str]:
+    """The image of Fashion-MNIST that array shows, (1, 1, 28, 28), and the kind that it leaves."""
+    exact = exact_dataset_image(array)
+    original = find_dataset_image(array) if exact is None else exact
+    if original is None:
+        return None, "auto"
+    pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
+    if detectors.line_detector is not None:
+        weight = next(detectors.line_detector.parameters(), pixels)
+        with torch.inference_mode():
+            logit = float(detectors.line_detector(pixels.to(weight.device)))
+            if logit > (LINES_WHERE_NOT_EXACT if exact is None else LINES):
+                return None, "drawing"
+    return pixels, "auto"
+
+
+def _check_contrast(picture: Image.Image) -> None:
+    extremes = np.array(picture.getextrema()).reshape(-1, 2)
+    if max(np.ptp(extremes, 1)) < 255 * FAINTEST:
+        raise InputError(
+            "This picture is blank: it has the same color everywhere. Draw a garment, or choose "
+            "a picture that shows one.",
+            "blank",
+        )
+
+
+def _lines(array: np.ndarray[Any, Any], mask_logits: torch.Tensor) -> drawing.Strokes | None:
+    """The strokes of what looks like a drawing; None for a shape without lines, such as a product
+    on white, which is better off as a photo."""
+    lines = drawing.strokes(array)
+    small = (mask_logits > 0).float().mean() < PLAIN
+    return lines if lines.thickness <= drawing.BROADEST or small else None
+
+
+def plain_lines(array: np.ndarray[Any, Any]) -> drawing.Strokes | None:
+    """The strokes of a gray picture (H, W) that are lines in one tone on paper of one other tone.
 
     What has more tones, tones that are close, or shapes instead of lines, may be anything: None.
     """
@@ -112,31 +164,7 @@ def plain_lines(array: np.ndarray) -> drawings.Strokes | None:
     if abs(int(paper) - int(ink)) < CONTRAST:
         return None
     try:
-        drawn = drawings.strokes(array, counts)
+        drawn = drawing.strokes(array, counts)
     except InputError:
         return None
-    return drawn if drawn.thickness <= drawings.BROADEST else None
-
-
-def as_dataset(array: np.ndarray) -> np.ndarray | None:
-    """The 28x28 original, uint8, if array is a Fashion-MNIST image at a whole multiple of its size.
-
-    One has a black ground, in at least one corner and a twentieth of its pixels, and many tones:
-    a picture in two tones is a drawing. Anything else is None.
-    """
-    grey = array if array.ndim == 2 else array[..., 0]
-    if array.ndim == 3 and (array != grey[..., None]).any():
-        return None
-    height, width = grey.shape
-    if height != width or height % 28:
-        return None
-    blocks = grey.reshape(28, height // 28, 28, width // 28)
-    small: np.ndarray = blocks[:, 0, :, 0]
-    if (blocks != small[:, None, :, None]).any():
-        return None
-    corner = small[[0, 0, -1, -1], [0, -1, 0, -1]].min()
-    ground = small <= 8
-    tones = len(np.unique(small[~ground]))
-    if corner > 12 or ground.mean() < 0.05 or small.max() < 40 or tones < 12:
-        return None
-    return small.copy()
+    return drawn if drawn.thickness <= drawing.BROADEST else None

@@ -1,4 +1,4 @@
-"""Whatever a caller hands over -> an upright PIL picture, "L" where it is grey, else "RGB"."""
+"""Whatever a caller hands over -> an upright PIL picture, "L" where it is gray, else "RGB"."""
 
 import math
 import os
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageChops, ImageOps, ImageStat
 
 from fashion_model.errors import InputError
+from fashion_model.preprocessing.cmyk_jpeg import Inks, read_inks
 from fashion_model.preprocessing.image_file import (
     check_size,
     damaged,
@@ -57,7 +58,7 @@ def decode(source: Source, longest: int = LONGEST) -> Image.Image:
         raise damaged(error) from error
     picture.getexif()[ExifTags.Base.Orientation] = upright
     picture = ImageOps.exif_transpose(picture)
-    return _without_colour(_on_paper(picture) if picture.mode == "RGBA" else picture)
+    return _without_color(_on_paper(picture) if picture.mode == "RGBA" else picture)
 
 
 def _from_array(array: npt.NDArray[Any]) -> Image.Image:
@@ -103,12 +104,12 @@ def _shrink(picture: Image.Image, longest: int) -> Image.Image:
     if factor > 1 and _magnified(picture):
         factor = width // 28
     rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
-    scale = _scale(picture)
-    mode = _plain(picture.crop((0, 0, 1, 1)), scale).mode
+    scale, inks = _scale(picture), read_inks(picture)
+    mode = _plain(picture.crop((0, 0, 1, 1)), scale, inks).mode
     shrunk = Image.new(mode, (math.ceil(width / factor), math.ceil(height / factor)))
     for top in range(0, height, rows):
         strip = picture.crop((0, top, width, min(top + rows, height)))
-        shrunk.paste(_plain(strip, scale).reduce(factor), (0, top // factor))
+        shrunk.paste(_plain(strip, scale, inks).reduce(factor), (0, top // factor))
     return shrunk
 
 
@@ -137,17 +138,23 @@ def _scale(picture: Image.Image) -> float | None:
         if 0 <= low <= high <= white:
             return scale
     raise InputError(
-        f"the picture's brightness goes from {low:.4g} to {high:.4g}. Save it with 8 bits a pixel."
+        f"the picture's brightness goes from {low:.4g} to {high:.4g}. Save it with 8 bits a pixel.",
+        "brightness",
+        low=f"{low:.4g}",
+        high=f"{high:.4g}",
     )
 
 
-def _plain(picture: Image.Image, scale: float | None) -> Image.Image:
+def _plain(picture: Image.Image, scale: float | None, inks: Inks | None) -> Image.Image:
     """Any mode -> L, RGB or RGBA."""
+    if inks is not None:
+        return inks.to_rgb(picture)
     if scale is not None:
         values = np.asarray(picture)
         if not np.isfinite(values).all():
             raise InputError(
-                "the picture holds numbers that are not finite. Save it with 8 bits a pixel."
+                "the picture holds numbers that are not finite. Save it with 8 bits a pixel.",
+                "not finite",
             )
         return Image.fromarray(_rounded(values, scale))
     if picture.mode == "La":  # Pillow converts it to nothing else
@@ -161,7 +168,8 @@ def _on_paper(picture: Image.Image) -> Image.Image:
     """RGBA -> RGB: on black where the visible is light, else on white."""
     cover = ImageStat.Stat(picture.getchannel("A")).mean[0] / 255
     if cover == 0:
-        raise InputError("the picture is fully transparent. Send one with something to see in it.")
+        text = "the picture is fully transparent. Send one with something to see in it."
+        raise InputError(text, "transparent")
     on_black = _composite(picture, "black")
     visible = ImageStat.Stat(on_black.convert("L")).mean[0] / cover  # mean brightness
     light = visible >= 128
@@ -174,7 +182,7 @@ def _composite(picture: Image.Image, paper: str) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", picture.size, paper), picture).convert("RGB")
 
 
-def _without_colour(picture: Image.Image) -> Image.Image:
+def _without_color(picture: Image.Image) -> Image.Image:
     """RGB whose channels are the same everywhere becomes L."""
     if picture.mode != "RGB":
         return picture

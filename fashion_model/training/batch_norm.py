@@ -13,9 +13,19 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from fashion_model.networks import ARCHITECTURES
+
 
 class Normed(nn.Sequential):
     """A Linear or Conv2d with the batch norm that folding multiplies into it."""
+
+
+def untrained(architecture: str, seed: int, device: torch.device) -> nn.Module:
+    """A network of ARCHITECTURES as the seed makes it, with batch norm, ready to train."""
+    torch.manual_seed(seed)
+    twin = with_batch_norm(ARCHITECTURES[architecture]()).to(device)
+    # on a CPU, convolutions and batch norm are a sixth faster in this layout
+    return twin.to(memory_format=torch.channels_last)
 
 
 def with_batch_norm(network: nn.Module) -> nn.Module:
@@ -47,44 +57,3 @@ def fold(twin: nn.Module) -> nn.Module:
                     folded = fuse_conv_bn_eval(cast(nn.Conv2d, layer), cast(nn.BatchNorm2d, norm))
                 setattr(parent, name, folded)
     return plain
-
-
-@torch.no_grad()
-def unfold(plain: nn.Module, x: torch.Tensor) -> nn.Module:
-    """A twin with batch norm, in eval mode, that computes what plain does: it can train on.
-
-    x is what the twin will train on, a batch (N, 1, 28, 28) for a network of pictures: the norms
-    start with its statistics. Batch norm makes the weights of a unit free of scale, so each
-    unit's are scaled to norm one.
-    """
-    twin = with_batch_norm(plain).to(x.device).eval()
-
-    def measure(layer: nn.Module, _: object, y: torch.Tensor) -> None:
-        norm = norms[layer]
-        every = [axis for axis in range(y.ndim) if axis != 1]
-        variance, mean = torch.var_mean(y, every, correction=0)
-        state = norm.state_dict()  # views of what the norm computes with
-        state["weight"].copy_((variance + norm.eps).sqrt())
-        state["bias"].copy_(mean)
-        state["running_mean"].copy_(mean)
-        state["running_var"].copy_(variance)
-
-    norms = {module[0]: cast(nn.BatchNorm2d, module[1]) for module in _normed(twin)}
-    hooks = [layer.register_forward_hook(measure) for layer in norms]
-    twin(x)
-    for hook in hooks:
-        hook.remove()
-    for layer, norm in norms.items():
-        own, state = layer.state_dict(), norm.state_dict()
-        scale = own["weight"].flatten(1).norm(dim=1)
-        scale[scale == 0] = 1
-        own["weight"].div_(scale.view(-1, *[1] * (own["weight"].ndim - 1)))
-        own["bias"].div_(scale)
-        state["running_mean"].div_(scale)
-        # so that the norm divides by what it did before, in units of the scaled weights
-        state["running_var"].add_(norm.eps).div_(scale**2).sub_(norm.eps)
-    return twin
-
-
-def _normed(twin: nn.Module) -> list[Normed]:
-    return [module for module in twin.modules() if isinstance(module, Normed)]

@@ -5,7 +5,7 @@ Beyer et al. 2022, arXiv 2106.05237). The views are made, and the teacher asked,
 is so much the faster of the two that asking anew would take most of the time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +30,7 @@ class Views:
     logits: torch.Tensor
     copies: int
 
-    def drawn(
+    def sample(
         self, index: torch.Tensor, generator: torch.Generator, jitter: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """A view of each picture in index (n,): float32 (n, 1, 28, 28), and the teacher's logits.
@@ -46,19 +46,8 @@ class Views:
         return x.float() / 255, self.logits[row].float()
 
 
-class Ensemble(nn.Module):
-    """Networks that answer together: (N, 1, 28, 28) -> the mean of their logits."""
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.stack([each(x).float() for each in self.members]).mean(0)
-
-
 @torch.no_grad()
-def views_of(
+def make_views(
     pixels: torch.Tensor,
     teacher: nn.Module,
     copies: int,
@@ -71,21 +60,21 @@ def views_of(
     bfloat16: whether the teacher computes in it, which moves its confidences by some thousandths.
     """
     teacher.eval().to(memory_format=torch.channels_last)
-    seen = pixels.repeat(copies, 1, 1)
-    said = torch.empty(len(seen), len(CLASSES), dtype=torch.float16, device=seen.device)
-    bar = tqdm(total=len(seen), desc="views", disable=not progress, mininterval=5.0)
-    # in no order, for change may blend those of a batch, and neighbours are of one photo
-    mixed = torch.randperm(len(seen), generator=torch.Generator().manual_seed(len(seen)))
-    for batch in mixed.to(seen.device).split(BATCH):
-        view = (change(seen[batch].unsqueeze(1).float() / 255) * 255).round().byte()
+    views = pixels.repeat(copies, 1, 1)
+    logits = torch.empty(len(views), len(CLASSES), dtype=torch.float16, device=views.device)
+    bar = tqdm(total=len(views), desc="views", disable=not progress, mininterval=5.0)
+    # in no order, for change may blend those of a batch, and neighbors are of one photo
+    mixed = torch.randperm(len(views), generator=torch.Generator().manual_seed(len(views)))
+    for batch in mixed.to(views.device).split(BATCH):
+        view = (change(views[batch].unsqueeze(1).float() / 255) * 255).round().byte()
         with torch.autocast(view.device.type, torch.bfloat16, enabled=bfloat16):
-            said[batch] = teacher(view.float() / 255).to(said.dtype)
-        seen[batch] = view[:, 0]
+            logits[batch] = teacher(view.float() / 255).to(logits.dtype)
+        views[batch] = view[:, 0]
         bar.update(len(batch))
     bar.close()
-    return Views(seen, said, copies)
+    return Views(views, logits, copies)
 
 
-def taught(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+def distillation_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of the student's confidences to the teacher's; logits (N, 10) both."""
     return F.cross_entropy(student.float(), F.softmax(teacher, dim=1))

@@ -1,164 +1,196 @@
-"""How each committed checkpoint is made, from data to file: what the command "train" runs."""
+"""How each checkpoint is made, from data to file: what the command "train" runs."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import torch
+from torch import nn
+from tqdm import tqdm
 
 from fashion_model import checkpoint
 from fashion_model import datasets as data
+from fashion_model.classifier import load
 from fashion_model.errors import DataError
-from fashion_model.networks import NETWORKS
-from fashion_model.training import closer
-from fashion_model.training import line_detection as bitmaps
-from fashion_model.training import segmentation as finding
-from fashion_model.training.making import Making
-from fashion_model.training.provenance import ORIGINS, REAL_ORIGINS, WHOLE
-from fashion_model.training.trainer import Recipe
+from fashion_model.networks import ConvolutionalNetwork, Segmenter, ensemble
+from fashion_model.training import (
+    drawing_detection,
+    line_detection,
+    segmentation,
+)
+from fashion_model.training import pictures as corpus
+from fashion_model.training.augment import Augmentation
+from fashion_model.training.cache import cached
+from fashion_model.training.classification import (
+    LabelConfig,
+    Labels,
+    PeopleConfig,
+    PeoplesPictures,
+    TeachersViews,
+    ViewConfig,
+    accuracy,
+    calibrations,
+)
+from fashion_model.training.in_detail import train_drawing, train_embeddings, train_photo
+from fashion_model.training.job import FASHION_MNIST, Card, Job, people_card
+from fashion_model.training.pictures import Pictures
 
-CNN = Recipe(
-    epochs=34,
-    extra=0.9,
+CNN = LabelConfig(
+    epochs=32,
+    batch=256,
     learning_rate=3e-3,
     muon=0.04,
     weight_decay=0.02,
-    erase_chance=0.25,
     bfloat16=True,
+    augmentation=Augmentation(affine_chance=0.2, erase_chance=0.4),
 )
-RECIPES = {
-    "finder": finding.RECIPE,
-    "lines": bitmaps.RECIPE,
-    **closer.RECIPES,
-    "mlp": Recipe(epochs=200, teachers=("cnn",), bfloat16=True),
-    "cnn": CNN,
-    "plain": replace(CNN, epochs=26),
-}
-# What differs where they learn from Fashion-MNIST alone, whose images they then need not know bent
-ALONE: dict[str, dict[str, Any]] = {
-    "mlp": {
-        "epochs": 500,
-        "affine_chance": 0.2,
-        "shift": 1,
-        "jitter": 1,
-        "views": 16,
-        "mix_chance": 0.5,
-    },
-    "cnn": {"epochs": 32, "affine_chance": 0.2, "erase_chance": 0.4},
-}
-# What differs where a network for what people draw and photograph, which need not hold
-# Fashion-MNIST's images, learns from teachers: mostly real and made-up pictures, also blended
-TAUGHT: dict[str, dict[str, Any]] = {
-    "cnn": {"epochs": 18, "clean": 0.3, "extra": 1.5, "views": 3, "mix_chance": 0.5},
-}
-HELD_OUT = 3  # the fold of senders, of data.fold_of's five, that no training sees
+MEMBERS = 2  # of the cnn, from one seed after the other
+MLP = ViewConfig(
+    epochs=500,
+    batch=256,
+    learning_rate=2e-3,
+    bfloat16=True,
+    views=16,
+    mix_chance=0.5,
+    jitter=1,
+    augmentation=Augmentation(affine_chance=0.2, shift=1),
+)
+MLP_PEOPLE = PeopleConfig(epochs=80, batch=256, learning_rate=2e-3, bfloat16=True)
 
 
-def make(
-    network: str,
-    *,
-    root: str | Path | None = None,
-    real: str | Path | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    start: str | Path | None = None,
-    teachers: Sequence[str | Path] = (),
-    views: int | None = None,
-    clean_by_labels: bool = False,
-    whole: bool = False,
-    out: str | Path | None = None,
-    device: str | None = None,
-    progress: bool = True,
-) -> Path:
-    """Train a network of RECIPES and write its checkpoint; the path of that.
+def train(job: Job) -> Path:
+    """Train the network that job names, and write its checkpoint; the path of that.
 
-    root: Fashion-MNIST's folder (see data.load_fashion_mnist). real: a folder of labelled photos
-    and drawings; without one, mlp and cnn train on Fashion-MNIST alone, and with one they make
-    the checkpoint NETWORK-people, which reads what people draw and photograph. start: a checkpoint
-    of this network to train on, which goes at half the learning rate (of the finder, whose masks
-    are kept: what tells drawings from photos is then learnt alone). teachers: checkpoints to
-    learn from in place of the recipe's, by so many views of each picture; clean_by_labels: but
-    Fashion-MNIST's images by their labels. whole: once recipe and epochs are settled, learn the
-    validation images too, after which neither validation nor calibration is possible (see
-    finishing.calibrate's like). An interrupted run goes on where it stopped.
+    One that was interrupted goes on from the end of its last epoch.
     """
-    recipe = RECIPES[network]
-    if real is None:
-        recipe = replace(recipe, **ALONE.get(network, {}))
-    elif teachers and not clean_by_labels:
-        recipe = replace(recipe, **TAUGHT.get(network, {}))
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    if start is not None:
-        recipe = replace(recipe, learning_rate=recipe.learning_rate / 2, muon=recipe.muon / 2)
-    if views is not None:
-        recipe = replace(recipe, views=views)
-    if teachers:
-        recipe = replace(recipe, teachers=tuple(map(str, teachers)))
-    elif real is not None:
-        recipe = replace(recipe, teachers=tuple(map(_for_people, recipe.teachers)))
-    if clean_by_labels and (
-        network in ("finder", "lines", *closer.RECIPES) or not recipe.teachers or real is None
-    ):
-        raise DataError("--clean-by-labels is for a network with teachers and --real pictures.")
-    if views is not None and (not recipe.teachers or network in closer.RECIPES):
-        raise DataError("--views is for a network with teachers: name them with --teacher.")
-    if whole and (network not in NETWORKS or real is not None):
-        raise DataError("--whole is for a network that learns Fashion-MNIST's images alone.")
-    recipe = replace(recipe, clean_by_labels=clean_by_labels)
-    (images, labels), validation = data.split(*data.load_fashion_mnist(True, root))
-    if whole:
-        images, labels = data.load_fashion_mnist(True, root)
-    labelled = [] if real is None else data.load_labelled(real)
-    origins = ORIGINS[:1] if real is None else ORIGINS + REAL_ORIGINS
-    if network in closer.RECIPES:
-        origins = [*ORIGINS, REAL_ORIGINS[closer.look_of(network).kind == "drawing"]]
-    card: dict[str, Any] = {
-        "data": [WHOLE] if whole else origins,
-        "held_out": {"fashion-mnist": 0 if whole else data.VALIDATION},
+    if job.network not in RECIPES:
+        raise DataError(f"{job.network!r} is none of {', '.join(RECIPES)}.")
+    return RECIPES[job.network](job)
+
+
+def _cnn(job: Job) -> Path:
+    """Two networks side by side, whose logits are averaged."""
+    (images, labels), validation = job.fashion_mnist()
+    source = Labels(Pictures.from_labels(images, labels), CNN, job.on)
+    held_out = Pictures.from_labels(*validation)
+    about, members, cards = f"{len(images)} images", [], []
+    for member in range(MEMBERS):
+        network, card = job.fit("cnn", CNN, source, about, member, held_out)
+        members.append(cast(ConvolutionalNetwork, network.cpu()))
+        scores = {"accuracy": _scores(job, network, held_out), "digest": checkpoint.digest(network)}
+        cards.append({key: card[key] for key in ("seed", "seconds")} | scores)
+    whole = ensemble(members)
+    card |= {
+        "architecture": "cnn-ensemble",
+        "parameters": sum(p.numel() for p in whole.parameters()),
+        "seed": job.seed,
+        "seconds": sum(each["seconds"] for each in cards),
+        "members": cards,
+        "networks": {"drawing": "drawing", "photo": "photo"},
     }
-    if real is not None:
-        card["held_out"]["senders"] = f"fold {HELD_OUT} of 5"
-    if out is None and network in NETWORKS:
-        out, more = place(network, real is not None)
-        card |= more
-    making = Making(
-        network=network,
-        recipe=recipe,
-        learn=[item for item in labelled if data.fold_of(item) != HELD_OUT],
-        held=[item for item in labelled if data.fold_of(item) == HELD_OUT],
-        people=real is not None,
-        images=images,
-        labels=labels,
-        validation=validation,
-        start=start,
-        teachers=teachers,
-        card=card,
-        how={"seed": seed, "out": out, "device": device, "progress": progress},
-    )
-    if network == "finder":
-        if start is not None and (teachers or epochs is not None):
-            raise DataError(
-                "from --start the finder only learns what a drawing is: leave --teacher and "
-                "--epochs away."
-            )
-        return making.finder()
-    if network == "lines":
-        return making.lines()
-    if network in closer.RECIPES:
-        return making.closer()
-    return making.classifier(root, whole)
+    return job.save(whole, {**card, **_fashion_mnist_card(job, whole, held_out)})
 
 
-def place(network: str, people: bool) -> tuple[Path, dict[str, Any]]:
-    """Where the committed checkpoint of one of NETWORKS is, and what its card tells of the other.
+def _mlp(job: Job) -> Path:
+    """The tutorial's network, taught by the cnn."""
+    (images, _), validation = job.fashion_mnist()
+    held_out = Pictures.from_labels(*validation)
+    teacher, told = checkpoint.load("cnn", job.on)
+    digest = checkpoint.digest(teacher)
+    source = TeachersViews(images, teacher, MLP, job.seed, job.progress)
+    about = f"{len(images)} images, taught by {digest[:12]}"
+    network, card = job.fit("mlp", MLP, source, about, watched=held_out)
+    known = {key: told.get(key) for key in ("accuracy", "held_out")}
+    card |= {
+        "teacher": {"network": "cnn", "digest": digest, **known},
+        "networks": dict.fromkeys(("drawing", "photo"), "mlp-people"),
+    }
+    return job.save(network, {**card, **_fashion_mnist_card(job, network, held_out)})
 
-    people: that for what people draw and photograph, rather than that for Fashion-MNIST's images.
+
+def _mlp_people(job: Job) -> Path:
+    """The tutorial's network for photos and drawings at 28x28, as the segmenter cuts them out.
+
+    It learns from labels, and from what the networks for whole photos and drawings say of the same
+    pictures.
     """
-    if people:
-        return checkpoint.resolve(_for_people(network)), {}
-    return checkpoint.resolve(network), {"people": _for_people(network)}
+    learn, held = job.people()
+    own, _ = job.fashion_mnist()
+    segmenter, _ = checkpoint.load("segmenter", "cpu")
+    classifier = load("cnn", job.device)
+    digests = [checkpoint.digest(classifier.networks[kind]) for kind in ("drawing", "photo")]
+
+    def teacher(some: Any) -> torch.Tensor:
+        inputs = [classifier.preprocess(picture, kind) for picture, kind in some]
+        return classifier.probabilities(inputs)[0]
+
+    held_out = {  # before the hours of training, which a damaged picture would end
+        kind: corpus.read(corpus.unchanged(held, kind), segmenter) for kind in ("photo", "drawing")
+    }
+
+    def make() -> dict[str, torch.Tensor]:
+        items = corpus.for_people(learn, own, job.seed)
+        bar = tqdm(items, desc="pictures", disable=not job.progress, mininterval=5.0)
+        return corpus.read(bar, segmenter, teacher).tensors()
+
+    people = Pictures(**cached("people", make, learn, segmenter, str(job.seed), *digests))
+    source = PeoplesPictures(Pictures.from_labels(*own), people, MLP_PEOPLE, job.on)
+    about = f"{len(people)} pictures, taught by {' '.join(digest[:12] for digest in digests)}"
+    network, card = job.fit("mlp", MLP_PEOPLE, source, about)
+    card |= {"teacher": {"network": "cnn", "digests": digests}, **people_card()}
+    scores = {k: accuracy(network, each) for k, each in held_out.items() if each.targets.any()}
+    return job.save(network, {**card, "accuracy": scores, **calibrations(network, held_out)})
 
 
-def _for_people(network: str) -> str:
-    """The name of the checkpoint that reads what people draw and photograph."""
-    return f"{network}-people"
+def _segmenter(job: Job) -> Path:
+    """What cuts garments out of photos, and tells drawings."""
+    learn, held = job.people()
+    own, validation = job.fashion_mnist()
+    masks = segmentation.Masks(learn, own, segmentation.CONFIG, job.seed, job.progress)
+    given = "segmenter", segmentation.CONFIG, masks, f"{len(learn)} pictures"
+    network, card = job.fit(*given)
+    segmenter = cast(Segmenter, network.cpu())
+    drawing_detection.learn_drawings(segmenter, learn, own, job.seed, job.progress)
+    scores = drawing_detection.drawing_accuracy(
+        segmenter, held, validation, job.seed + 1, job.progress
+    )
+    return job.save(segmenter, {**card, "accuracy": scores, **people_card()})
+
+
+def _line_detector(job: Job) -> Path:
+    """What tells drawings of 28x28 pixels from Fashion-MNIST's images."""
+    learn, held = job.people()
+    (images, _), (validation, _) = job.fashion_mnist()
+    config = line_detection.CONFIG
+    source = line_detection.Lines(learn, images, config, job.seed, job.progress)
+    about = f"{len(images)} images and {len(learn)} pictures"
+    network, card = job.fit("line-detector", config, source, about)
+    scores = line_detection.accuracies(network, held, validation, job.seed)
+    return job.save(network, {**card, "accuracy": scores, **people_card()})
+
+
+RECIPES: dict[str, Callable[[Job], Path]] = {
+    "cnn": _cnn,
+    "mlp": _mlp,
+    "mlp-people": _mlp_people,
+    "segmenter": _segmenter,
+    "line-detector": _line_detector,
+    "photo": train_photo,
+    "drawing": train_drawing,
+    "embeddings": train_embeddings,
+}
+
+
+def _scores(job: Job, network: nn.Module, validation: Pictures) -> dict[str, float]:
+    test = Pictures.from_labels(*data.load_fashion_mnist(False, job.data))
+    return {"validation": accuracy(network, validation), "test": accuracy(network, test)}
+
+
+def _fashion_mnist_card(job: Job, network: nn.Module, validation: Pictures) -> Card:
+    """What the card of a network tells that learned Fashion-MNIST's images alone."""
+    return {
+        "accuracy": _scores(job, network, validation),
+        "data": [FASHION_MNIST],
+        "held_out": {"fashion-mnist": data.VALIDATION},
+        **calibrations(network, {"dataset": validation}),
+    }

@@ -1,187 +1,170 @@
-"""What changes while a network trains, so that it can be stopped, saved and taken up again."""
+"""The training loop of every network: schedule, weight average, and a state to resume from."""
 
 import json
-import os
+import math
 import pickle
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
 
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import ARCHITECTURES
-from fashion_model.training.batch_norm import fold, unfold, with_batch_norm
+
+Batch = TypeVar("Batch")
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained, with AdamW and a weight average that is what gets saved.
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a network is trained: what Trainer reads, and batch, which those read who draw batches.
 
-    learning_rate rises for warmup (a share of all steps), then falls in a line to zero; where
-    muon is not zero, it is the learning rate of all weight matrices and filters but the last,
-    which Muon then trains (Jordan 2024, https://kellerjordan.github.io/posts/muon/). extra is
-    how many other pictures are in an epoch for each Fashion-MNIST image that there is, clean the
-    share of those images that an epoch takes itself, drawn anew. smoothing is label smoothing;
-    affine_chance is the share of pictures that are turned, scaled and sheared (the others move by
-    whole pixels, which blurs nothing), shift the pixels that they move by.
-    teachers: networks that it learns from, together, instead of from the labels, by so many views
-    of each picture (see distillation): names or paths of checkpoints; mix_chance is the share of
-    views that are two pictures blended, jitter how many pixels they move by besides, which asks
-    the teachers nothing; clean_by_labels: but not of Fashion-MNIST's images, which it learns by
-    their labels, changed anew each time. bfloat16: whether forward and backward compute in it
-    (weights and loss stay float32).
+    learning_rate rises for warmup (a share of all steps), then falls to zero, both in a line, or as
+    a cosine does; cycles: how often that comes about (Loshchilov and Hutter 2017, 1608.03983).
+    betas: AdamW's. muon: where it is not zero, the learning rate of all weight matrices and filters
+    but the last, which Muon trains then (Jordan 2024, https://kellerjordan.github.io/posts/muon/),
+    AdamW the rest. clip: the largest norm of all gradients together; None: any. ema: the decay of
+    the weight average, which is what gets saved. bfloat16: whether forward and backward compute in
+    it (weights and loss stay float32).
     """
 
     epochs: int
-    batch: int = 256
-    learning_rate: float = 2e-3
-    muon: float = 0.0
+    batch: int
+    learning_rate: float
     weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.999)
+    muon: float = 0.0
     warmup: float = 0.1
+    cosine: bool = False
+    cycles: int = 1
+    clip: float | None = None
     ema: float = 0.999
-    extra: float = 1.0
-    clean: float = 1.0
-    smoothing: float = 0.05
-    affine_chance: float = 0.5
-    shift: int = 2
-    erase_chance: float = 0.0
-    teachers: tuple[str, ...] = ()
-    views: int = 5
-    mix_chance: float = 0.0
-    jitter: int = 0
-    clean_by_labels: bool = False
     bfloat16: bool = False
 
 
-class Run:
-    """A training of one of ARCHITECTURES. epoch and steps count what is done.
+class Trainer:
+    """One training of network, which has its batch norm still: see batch_norm, or its own fold().
 
-    pictures says in words what it trains on: a run is only taken up with the same.
+    epoch, step and seconds count what is done; average.module is the network to save. generator
+    is for whoever draws batches: its state is saved and resumed with the rest.
     """
 
     def __init__(
         self,
-        architecture: str,
-        recipe: Recipe,
+        network: nn.Module,
+        config: TrainConfig,
+        *,
         seed: int = 0,
-        device: torch.device | str | None = None,
-        pictures: str = "",
+        data: str = "",
+        groups: Sequence[dict[str, Any]] | None = None,
     ) -> None:
-        torch.manual_seed(seed)
-        self.device = checkpoint.detect_device() if device is None else torch.device(device)
-        self.architecture, self.recipe, self.seed = architecture, recipe, seed
-        self.pictures = pictures
-        twin = with_batch_norm(ARCHITECTURES[architecture]()).to(self.device)
-        # on a CPU, convolutions and batch norm are a sixth faster in this layout
-        self.twin = twin.to(memory_format=torch.channels_last)
-        self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
+        """data says in words what is learned from: a state is only resumed with the same.
+
+        groups: AdamW's parameter groups, each with its own "lr" where it is not the config's (lower
+        in early layers, say). None: all parameters, of which matrices and filters decay.
+        """
+        self.network, self.config, self.seed, self.data = network, config, seed, data
+        self.device = next(network.parameters()).device
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        weights = [p for p in self.twin.parameters() if p.ndim > 1]
-        rest = [p for p in self.twin.parameters() if p.ndim <= 1]
-        by_muon = weights[:-1] if recipe.muon else []
-        groups: list[dict[str, Any]] = [
-            {"params": weights[len(by_muon) :]},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        rate, decay = recipe.learning_rate, recipe.weight_decay
+        self.average = AveragedModel(network, multi_avg_fn=self._averaged, use_buffers=True)
+        # the first weights count as one of those averaged: else the first step's would replace them
+        self.average.n_averaged.fill_(1)
+        weights = [p for p in network.parameters() if p.ndim > 1]
+        by_muon = weights[:-1] if config.muon else []
+        self._matrices = [(p, _as_matrix(p.detach())) for p in by_muon]
+        if groups is None:
+            rest = [p for p in network.parameters() if p.ndim <= 1]
+            groups = [
+                {"params": weights[len(by_muon) :]},
+                {"params": rest, "weight_decay": 0.0},
+            ]
+        rate, decay = config.learning_rate, config.weight_decay
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(groups, lr=rate, weight_decay=decay, fused=True)
+            torch.optim.AdamW(groups, rate, config.betas, weight_decay=decay, fused=True)
         ]
-        self.matrices = [(p, _as_matrix(p.detach())) for p in by_muon]
         if by_muon:
+            matrices = [matrix for _, matrix in self._matrices]
             self.optimizers.append(
-                torch.optim.Muon(
-                    [matrix for _, matrix in self.matrices],
-                    lr=recipe.muon,
-                    weight_decay=decay,
-                    momentum=0.9,
-                )
+                torch.optim.Muon(matrices, lr=config.muon, weight_decay=decay, momentum=0.9)
             )
-        self.rates = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
-        self.epoch, self.steps, self.seconds = 0, 0, 0.0
+        self._schedules: list[LambdaLR] = []
+        self.epoch, self.step, self.seconds = 0, 0, 0.0
 
-    def begin_with(self, network: nn.Module, x: torch.Tensor) -> None:
-        """Take over the weights of a network of this architecture; x is a batch of pictures."""
-        self.twin.load_state_dict(unfold(network.to(self.device), x).state_dict())
-        self.average = {k: v.detach().clone() for k, v in self.twin.state_dict().items()}
+    def fit(
+        self,
+        batches: Callable[[int, torch.Generator], Iterable[Batch]],
+        loss: Callable[[nn.Module, Batch], torch.Tensor],
+        steps: int,
+        *,
+        state: Path | None = None,
+        watch: Callable[[nn.Module], dict[str, float]] | None = None,
+        progress: bool = True,
+    ) -> nn.Module:
+        """Train for all epochs that are left; the average, in eval mode and with its batch norm.
 
-    def step(self, loss_of: Callable[[nn.Module], torch.Tensor], last: int) -> float:
-        """One optimiser step on loss_of(network), whose value it returns; last is their number."""
-        started = time.perf_counter()
-        rise = max(1, round(self.recipe.warmup * last))
-        share = min((self.steps + 1) / rise, (last - self.steps) / max(1, last - rise))
-        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * share
-        self.twin.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
-            loss = loss_of(self.twin)
-        self.twin.zero_grad(set_to_none=True)
-        loss.backward()
-        for weight, matrix in self.matrices:
-            matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self.steps += 1
-        # the average warms up with the run, so that a short run is not mostly its first weights
-        decay = min(self.recipe.ema, self.steps / (self.steps + 10))
-        state = self.twin.state_dict()
-        floating = [key for key, value in state.items() if value.is_floating_point()]
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                [self.average[key] for key in floating], [state[key] for key in floating], 1 - decay
-            )
-        self.seconds += time.perf_counter() - started
-        return loss.item()
-
-    def network(self) -> nn.Module:
-        """The network as it would be saved now: the weight average, batch norm folded in."""
-        twin = with_batch_norm(ARCHITECTURES[self.architecture]()).to(self.device)
-        twin.load_state_dict(self.average)
-        return fold(twin)
+        batches(epoch, generator) gives an epoch's, so many as steps; loss(network, batch) is a mean
+        over one. state: written after each epoch and resumed from where it exists; whoever has
+        saved the network deletes it. watch: figures of the average, for the progress bar.
+        """
+        last = self.config.epochs * steps
+        self._schedules = [LambdaLR(each, self._share(last)) for each in self.optimizers]
+        if state is not None and state.exists():
+            self.resume(state)
+        bar = tqdm(total=last, initial=self.step, unit="step", disable=not progress, mininterval=1)
+        while self.epoch < self.config.epochs:
+            started, total = time.perf_counter(), 0.0
+            # what is dropped, say, is the same after a stop
+            torch.manual_seed(self.seed * self.config.epochs + self.epoch)
+            for batch in batches(self.epoch, self.generator):
+                total += self._learn(batch, loss)
+                bar.update()
+            self.epoch += 1
+            self.seconds += time.perf_counter() - started
+            figures = {
+                "loss": total / max(1, steps),
+                **(watch(self._averaged_network()) if watch else {}),
+            }
+            shown = {name: f"{value:.4f}" for name, value in figures.items()}
+            bar.set_postfix(epoch=f"{self.epoch}/{self.config.epochs}", **shown)
+            if state is not None:
+                self.save(state)
+        bar.close()
+        return self._averaged_network()
 
     def card(self) -> dict[str, Any]:
-        """What a checkpoint tells of the run that made it."""
+        """What a checkpoint tells of the training that made it."""
         return {
-            "architecture": self.architecture,
-            "parameters": sum(p.numel() for p in ARCHITECTURES[self.architecture]().parameters()),
             "epochs": self.epoch,
             "seed": self.seed,
-            "recipe": asdict(self.recipe),
+            "config": asdict(self.config),
             "seconds": round(self.seconds, 1),
             "device": str(self.device),
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
         }
 
     def save(self, path: Path) -> None:
-        """Write all of it to path, whole or not at all."""
+        """Write all that resume needs to path, whole or not at all."""
         state = {
-            "run": self._name(),
-            "twin": self.twin.state_dict(),
-            "average": self.average,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "training": self._identity(),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [each.state_dict() for each in self.optimizers],
+            "schedules": [each.state_dict() for each in self._schedules],
             "generator": self.generator.get_state(),
-            "progress": [self.epoch, self.steps, self.seconds],
+            "progress": [self.epoch, self.step, self.seconds],
         }
-        part = path.with_name(path.name + ".part")
-        torch.save(state, part)
-        os.replace(part, path)
-
-    def taken_up(self, out: Path) -> Path:
-        """Where the state of the training that writes out lies; goes on from it if there is one."""
-        state = out.with_suffix(".training")
-        if state.exists():
-            self.resume(state)
-        return state
+        checkpoint.write_whole(path, lambda part: torch.save(state, part))
 
     def resume(self, path: Path) -> None:
-        """Go on where the run that saved path stopped; it must have had the same recipe."""
+        """Go on where the training that saved path stopped; it must have been the same one."""
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
@@ -189,30 +172,77 @@ class Run:
             raise CheckpointError(
                 f"{path} cannot be read ({type(error).__name__}): delete it to start anew."
             ) from error
-        name = state.get("run") if isinstance(state, dict) else None
-        if name is None:
+        identity = state.get("training") if isinstance(state, dict) else None
+        if identity is None:
             raise CheckpointError(
                 f"{path} cannot be read (no state of a training): delete it to start anew."
             )
-        if name != self._name():
+        if identity != self._identity():
             raise CheckpointError(
-                f"{path} is the state of another training ({name}). Delete it to start anew, or "
-                f"repeat that training's options to go on with it."
+                f"{path} is the state of another training ({identity}). Delete it to start anew, "
+                f"or repeat that training's options to go on with it."
             )
-        self.twin.load_state_dict(state["twin"])
-        self.average = state["average"]
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        for key, parts in (("optimizers", self.optimizers), ("schedules", self._schedules)):
+            for part, saved in zip(cast(list[Any], parts), state[key], strict=True):
+                part.load_state_dict(saved)
         self.generator.set_state(state["generator"].cpu())
-        self.epoch, self.steps, self.seconds = state["progress"]
+        self.epoch, self.step, self.seconds = state["progress"]
 
-    def _name(self) -> list[str]:
-        return [self.architecture, json.dumps(asdict(self.recipe)), str(self.seed), self.pictures]
+    def _learn(self, batch: Batch, loss: Callable[[nn.Module, Batch], torch.Tensor]) -> float:
+        """One step; the value of the loss before it."""
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+            value = loss(self.network, batch)
+        self.network.zero_grad(set_to_none=True)
+        value.backward()
+        if self.config.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        for weight, matrix in self._matrices:
+            matrix.grad = None if weight.grad is None else _as_matrix(weight.grad)
+        for optimizer, schedule in zip(self.optimizers, self._schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+        self.step += 1
+        self.average.update_parameters(self.network)
+        return value.item()
+
+    def _share(self, last: int) -> Callable[[int], float]:
+        """The learning rate of each of last steps, from 0, as a share of the highest."""
+        cycle = last // self.config.cycles
+        rise = max(1, round(self.config.warmup * cycle))
+
+        def share(step: int) -> float:
+            step = step % cycle if step < last else cycle
+            line = min((step + 1) / rise, (cycle - step) / max(1, cycle - rise))
+            return (1 - math.cos(math.pi * line)) / 2 if self.config.cosine else line
+
+        return share
+
+    @torch.no_grad()
+    def _averaged(self, average: Tensors, now: Tensors, count: torch.Tensor | int) -> None:
+        """Bring average nearer to now: less so, the more were averaged, so that the average of a
+        short training is not mostly its first weights."""
+        if average[0].is_floating_point():
+            decay = min(self.config.ema, int(count) / (int(count) + 10))
+            torch._foreach_lerp_(average, now, 1 - decay)
+        else:
+            torch._foreach_copy_(average, now)
+
+    def _averaged_network(self) -> nn.Module:
+        network: nn.Module = self.average.module
+        return network.eval()
+
+    def _identity(self) -> list[str]:
+        count = sum(p.numel() for p in self.network.parameters())
+        network = f"{type(self.network).__name__} of {count} parameters"
+        return [network, json.dumps(asdict(self.config)), f"seed {self.seed}", self.data]
 
 
 def _as_matrix(weight: torch.Tensor) -> torch.Tensor:
     """A view of weight (out, in) or, laid out as channels_last, (out, in, h, w) as a matrix.
 
-    What the optimiser makes of it does not depend on the order of its columns.
+    What the optimizer makes of it does not depend on the order of its columns.
     """
     return weight if weight.ndim == 2 else weight.permute(0, 2, 3, 1).flatten(1)

@@ -1,1 +1,1 @@
-"""What app.py puts together: payloads.py, and the HTML, CSS and JavaScript of the page."""
+"""What app.py puts together: the server, the API, and the HTML, CSS and JavaScript of the page."""

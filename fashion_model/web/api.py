@@ -1,35 +1,30 @@
 """The endpoints that scripts and MCP clients call, with what the API page tells of them."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, get_args
 
 import gradio as gr
 from anyio import to_thread
-from gradio.data_classes import FileData
-from gradio.mcp import GradioMCPServer
 from gradio.utils import get_function_description
-from gradio_client import handle_file
 
-from fashion_model import DEFAULT, Classifier, InputError
-from fashion_model.evaluation import compare as comparison
-from fashion_model.preprocessing import Prepared
-from fashion_model.web import serving
-from fashion_model.web.ahead import Ahead, confidences
-from fashion_model.web.elsewhere import Elsewhere
-from fashion_model.web.fetching import bound
-from fashion_model.web.more import Panels
-from fashion_model.web.payloads import from_api
-from fashion_model.web.refusals import MAX_PICTURES, explaining, refusing
-from fashion_model.web.why import explained, index_of
+from fashion_model import DEFAULT, Classifier, DataError, InputError
+from fashion_model.evaluation.compare import compare
+from fashion_model.explain import saliency
+from fashion_model.preprocessing import ModelInput
+from fashion_model.retrieval import nearest
+from fashion_model.web.fetching import MAX_CALL_SECONDS, fetch
+from fashion_model.web.inference import PictureError, label_index
+from fashion_model.web.panels import Panels, step_to_json, steps_of
+from fashion_model.web.patches import describe_endpoint
+from fashion_model.web.serialization import forget_upload, picture_bytes, sentence, web_address
 
-# Calls of /predict: they go through the network together, or to replicas
-PREDICTED_AT_ONCE = max(8, 2 * serving.REPLICAS)
-MOST_SIMILAR = 50
-MAX_CPU_SECONDS = 20  # in one call: 64 photos of 12 megapixels take 7
-MAX_SECONDS = 60  # in one call, with those of others in between
+MAX_PICTURES = 64  # in one call
+MAX_SIMILAR = 50
 
 # A drawn T-shirt, which works as it stands in every language of the API page.
 TEE = (
@@ -38,21 +33,50 @@ TEE = (
     "Lx7m/0b5wUH5xlJZ4Vb5uAjSJZlSetRYgaZNN9BX0zsaFgnGXdUj3gd57jK9pGxxr6xn/vKP379ni0YU49yv4pwBWd8t"
     "ZvHmeSwAAAAASUVORK5CYII="
 )
-EXAMPLES = {"image": {"url": TEE}, "images": [{"url": TEE}]}
+EXAMPLES = {"image": TEE, "images": [TEE]}
 
 Kind = Literal["auto", "drawing", "photo"]
-KINDS = get_args(Kind)
+# handle_file(...), an address or a data URL. As text, no client turns what it is given into a file
+# of the server's, as Gradio's MCP server would.
+Picture = str
 
 
-def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
-    def chosen(kind: Any, network: Any) -> Classifier:
-        with refusing():
-            if kind not in KINDS:
-                raise InputError(f"Kind must be one of {', '.join(KINDS)}.")
-            return panels.find(network)
+@contextmanager
+def api_errors(*images: Any) -> Iterator[None]:
+    """Inside, our errors become what the caller is told, and the upload that failed is deleted."""
+    try:
+        yield
+    except (InputError, DataError) as error:
+        if isinstance(error, PictureError):
+            images = images[error.number - 1 : error.number]
+        if isinstance(error, InputError) and images:
+            forget_upload(images[0])
+        raise gr.Error(sentence(error), print_exception=False) from None
+
+
+class Endpoints:
+    """Each public method is an endpoint of its name; None for an option is its default."""
+
+    def __init__(self, panels: Panels) -> None:
+        self._panels = panels
+        self._inference = panels.inference
+
+    def _options(self, kind: Any, network: Any) -> tuple[Any, Any]:
+        kind = "auto" if kind is None else kind
+        network = DEFAULT if network is None else network
+        if kind not in get_args(Kind):
+            kinds = ", ".join(get_args(Kind))
+            raise InputError(f"Kind must be one of {kinds}.", key="kind", kinds=kinds)
+        self._inference.find(network)
+        return kind, network
+
+    def _preprocess(self, image: Any, kind: Any, network: Any) -> tuple[Classifier, ModelInput]:
+        kind, network = self._options(kind, network)
+        classifier = self._inference.find(network)
+        return classifier, classifier.preprocess(read(image), kind)
 
     async def predict(
-        image: FileData, kind: Kind = "auto", network: str = DEFAULT
+        self, image: Picture, kind: Kind = "auto", network: str = DEFAULT
     ) -> dict[str, float]:
         """Name the garment in a picture: all ten labels with confidences that sum to 1, most
         confident first.
@@ -62,14 +86,13 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
             kind: how to read it, "auto", "drawing" or "photo"
             network: which network answers, one of those that /compare lists
         """
-        classifier = chosen(kind, network)
-        with refusing(image):
-            if ahead is not None:
-                return await ahead.predict(image, kind, network)
-            return await to_thread.run_sync(lambda: classifier.predict(from_api(image), kind=kind))
+        with api_errors(image):
+            kind, network = self._options(kind, network)
+            picture = await to_thread.run_sync(read, image)
+            return await asyncio.wrap_future(self._inference.predict(network, picture, kind))
 
     def predict_many(
-        images: list[FileData], kind: Kind = "auto", network: str = DEFAULT
+        self, images: list[Picture], kind: Kind = "auto", network: str = DEFAULT
     ) -> list[dict[str, float]]:
         """Name the garments in 1 to 64 pictures at once: a list with what /predict says of each.
 
@@ -78,39 +101,21 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
             kind: how to read them, "auto", "drawing" or "photo"
             network: which network answers, one of those that /compare lists
         """
-        classifier = chosen(kind, network)
-        with refusing():
+        with api_errors():
             if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
                 raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
-        # for who reads elsewhere, this thread only waits, and others are read in between
-        waits = isinstance(classifier, Elsewhere)
-        clock, most = (
-            (time.monotonic, MAX_SECONDS) if waits else (time.thread_time, MAX_CPU_SECONDS)
-        )
-        found: dict[int, dict[str, float]] = {}
-        prepared: dict[int, Prepared] = {}
-        start = clock()
-        for number, image in enumerate(images, start=1):
-            with refusing(image, name=f"Picture {number} of {len(images)}: "):
-                told = None if ahead is None else ahead.taken(image, kind, network)
-                if told is not None:
-                    found[number] = confidences(told.result())
-                else:
-                    prepared[number] = classifier.prepare(from_api(image), kind)[1]
-            with refusing(name=f"After {number} of {len(images)} pictures: "):
-                if clock() - start > most:
-                    raise InputError("all this takes too long. Send fewer or smaller pictures.")
-        if prepared:
-            answers = classifier.confidences(list(prepared.values()))
-            found |= zip(prepared, answers, strict=True)
-        return [found[number] for number in sorted(found)]
+            kind, network = self._options(kind, network)
+        deadline = time.monotonic() + MAX_CALL_SECONDS
+        with api_errors(*images):
+            readers = [partial(read, image, deadline) for image in images]
+            return self._inference.predict_many(network, readers, kind)
 
     def explain(
-        image: FileData, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
+        self, image: Picture, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
     ) -> dict[str, Any]:
         """Why a picture gets its answer: each layer's module, shape and share of units that are
-        off, softmax written out, the 28x28 pixels that the network reads, and the 28x28 map of
-        those that speak for a label, 1 for the strongest.
+        off, softmax written out, the pixels that the network reads (rows and columns, or channels,
+        rows and columns), and the map of those that speak for a label, 1 for the strongest.
 
         Args:
             image: a picture, as /predict takes it
@@ -118,15 +123,26 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
             network: which network answers, one of those that /compare lists
             label: the label to explain, empty for the most confident one
         """
-        classifier = chosen(kind, network)
-        with refusing():
-            if label != "":
-                index_of(label)
-        with refusing(image):
-            return explained(classifier, from_api(image), kind, label)
+        with api_errors(image):
+            index = None if label in (None, "") else label_index(label)
+            classifier, model_input = self._preprocess(image, kind, network)
+            steps, calibration = steps_of(classifier, model_input)
+            softmax = next(step for step in steps if step.terms)
+            label = label or softmax.terms[0].label
+            index = label_index(label) if index is None else index
+            marks = saliency(classifier.networks[model_input.kind], model_input.tensor, index)
+            return {
+                "label": label,
+                "kind": model_input.kind,
+                "temperature": calibration.temperature,
+                "steps": [step_to_json(step) for step in steps],
+                "softmax": [asdict(term) for term in softmax.terms],
+                "pixels": model_input.tensor[0].squeeze(0).double().numpy().round(4).tolist(),
+                "map": marks.astype(float).round(4).tolist(),
+            }
 
     def similar(
-        image: FileData, kind: Kind = "auto", network: str = DEFAULT, count: int = 5
+        self, image: Picture, kind: Kind = "auto", network: str = DEFAULT, count: int = 5
     ) -> list[dict[str, Any]]:
         """The training images closest to a picture in the network's embedding, of a subset of
         Fashion-MNIST, closest first: index (in its training set), label and distance (1 minus the
@@ -138,76 +154,59 @@ def endpoints(panels: Panels, ahead: Ahead | None) -> list[Callable[..., Any]]:
             network: in whose embedding, one of those that /compare lists
             count: how many, 1 to 50
         """
-        classifier = chosen(kind, network)
-        with refusing():
-            if type(count) is not int or not 0 < count <= MOST_SIMILAR:
-                raise InputError(f"Ask for 1 to {MOST_SIMILAR} images.")
-        with refusing(image):
-            prepared = classifier.prepare(from_api(image), kind)[1]
-            found = panels.similar_images(classifier, prepared).nearest(prepared.pixels, count)
+        with api_errors(image):
+            count = 5 if count is None else count
+            if type(count) is not int or not 0 < count <= MAX_SIMILAR:
+                raise InputError(f"Ask for 1 to {MAX_SIMILAR} images.")
+            classifier, model_input = self._preprocess(image, kind, network)
+            found = nearest(classifier.networks[model_input.kind], model_input.tensor, count)
         return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]
 
-    def compare(image: FileData, kind: Kind = "auto") -> list[dict[str, Any]]:
+    def compare(self, image: Picture, kind: Kind = "auto") -> list[dict[str, Any]]:
         """Every network on the same picture: network, architecture, confidences, parameters,
-        milliseconds (of the network alone, here and now) and accuracy on the test images.
+        milliseconds (of the network alone, here and now) and accuracy on held-out pictures of the
+        same kind.
 
         Args:
             image: a picture, as /predict takes it
             kind: how to read it, "auto", "drawing" or "photo"
         """
-        classifier = chosen(kind, DEFAULT)
-        with refusing(image):
-            prepared = classifier.prepare(from_api(image), kind)[1]
-        return [asdict(n) for n in comparison.compare(panels.classifiers, prepared)]
+        with api_errors(image):
+            kind, _ = self._options(kind, DEFAULT)
+            return [asdict(n) for n in compare(self._inference.classifiers, read(image), kind)]
 
-    def describe(network: str = DEFAULT) -> dict[str, Any]:
-        """A network's model card: card (what it was trained on, and how; people_card if drawings
-        and photos are read by other weights), print (its modules), parameters, layers, dataset
-        (Fashion-MNIST's test images: accuracy by class, confusion, calibration), people (drawings
-        and photos by people).
+    def model_card(self, network: str = DEFAULT) -> dict[str, Any]:
+        """A network's model card: networks, one for each kind of picture, each with kinds (of the
+        pictures that it answers), card (what it was trained on, and how), print (its modules),
+        parameters, layers, and results by kind.
 
         Args:
             network: which network, one of those that /compare lists
         """
-        classifier = chosen("auto", network)
-        with refusing():
-            return panels.card(classifier, network)
-
-    describe.__name__ = "model_card"
-    return [predict, predict_many, explain, similar, compare, describe]
+        with api_errors():
+            return self._panels.card(DEFAULT if network is None else network)
 
 
-def publish(demo: gr.Blocks, panels: Panels, ahead: Ahead | None = None) -> None:
-    """Set up the endpoints, inside the Blocks, and the errors that their callers get.
-
-    ahead: who answers /predict; None where there is no process beside this one.
-    """
-    for endpoint in endpoints(panels, ahead):
-        limit = PREDICTED_AT_ONCE if endpoint.__name__ == "predict" else "default"
-        function = demo.fns[gr.api(endpoint, concurrency_limit=limit).get("id")]
-        texts = get_function_description(endpoint)[1]
-        for component, (name, text) in zip(function.inputs, texts.items(), strict=True):
-            component.label = name.capitalize()  # the page would look "image" up as a text's key
-            component._api_info = {**component._api_info, "additional_description": text}
-            if name in EXAMPLES:
-                component.example_payload = partial(dict.get, EXAMPLES, name)
-    demo.process_api = explaining(demo.process_api)
-    bound()
-    GradioMCPServer.convert_strings_to_filedata = from_mcp
+def read(image: Any, deadline: float | None = None) -> bytes:
+    """A caller's picture. deadline: see fetching.fetch."""
+    address = web_address(image)
+    if address is None:
+        return picture_bytes(image)
+    return fetch(address, deadline or time.monotonic() + MAX_CALL_SECONDS)
 
 
-def from_mcp(_server: Any, arguments: dict[str, Any], _positions: Any) -> dict[str, Any]:
-    """A tool's arguments as our endpoints take them: addresses to fetch, else texts as they are.
-
-    Gradio would write data URLs to files that nobody deletes. And nothing that names a file may
-    pass: Gradio's MCP server calls the app through a client, which would upload it from here.
-    """
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [plain(each) for each in value]
-        if isinstance(value, str) and value.startswith(("http://", "https://")):
-            return handle_file(value)
-        return value if value is None or isinstance(value, str | int | float) else None
-
-    return {name: plain(value) for name, value in arguments.items()}
+def publish(demo: gr.Blocks, panels: Panels, concurrency: int) -> None:
+    """Set up the endpoints, inside the Blocks. concurrency: calls of /predict at the same time."""
+    endpoints = Endpoints(panels)
+    methods: list[Callable[..., Any]] = [
+        endpoints.predict,
+        endpoints.predict_many,
+        endpoints.explain,
+        endpoints.similar,
+        endpoints.compare,
+        endpoints.model_card,
+    ]
+    for method in methods:
+        limit = concurrency if method == endpoints.predict else "default"
+        function = demo.fns[gr.api(method, concurrency_limit=limit).get("id")]
+        describe_endpoint(function, get_function_description(method)[1], EXAMPLES)

@@ -1,21 +1,19 @@
-"""Bounds for the pictures that Gradio fetches when a caller names an address on the web."""
+"""Pictures that callers name by an address on the web: fetched within bounds, from public hosts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextvars import ContextVar
-from functools import wraps
+import socket
+import time
 from ipaddress import IPv6Address, ip_address, ip_network
-from math import inf
-from typing import Any
 
 import httpx
-import safehttpx
-from gradio import processing_utils
+from anyio import from_thread
 
-from fashion_model.web.payloads import MAX_FILE_BYTES
+from fashion_model import InputError
+from fashion_model.web.serialization import MAX_FILE_BYTES
 
 MAX_SECONDS = 10  # from the look for the host's address to the last byte, with all redirects
-MAX_CALL_SECONDS = 30  # for all addresses of one call, which Gradio fetches one after the other
+MAX_CALL_SECONDS = 30  # for all addresses of one call, which are fetched one after the other
+MAX_REDIRECTS = 5
 # What Python counts as global and may be inside: addresses with one of IPv4 in them, and some
 # that clouds use for themselves
 INSIDE = [
@@ -25,44 +23,6 @@ INSIDE = [
         *("192.0.0.0/24", "168.63.129.16/32"),
     )
 ]
-deadline: ContextVar[float] = ContextVar("deadline", default=inf)  # of this call, by the loop
-
-
-class FetchError(ValueError):
-    """A picture cannot be fetched: it is too large, packed, late, not there or inside."""
-
-
-class Bounded(httpx.AsyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        seen = 0
-        async for part in self.stream:
-            seen += len(part)
-            if seen > MAX_FILE_BYTES:
-                raise FetchError("too large")
-            yield part
-
-    async def aclose(self) -> None:
-        await self.stream.aclose()
-
-
-class BoundedTransport(safehttpx.AsyncSecureTransport):
-    """Gradio's transport to a public address, for MAX_FILE_BYTES at most."""
-
-    async def handle_async_request(self, request: httpx.Request) -> Any:
-        # Packed, a kilobyte can become a megabyte after it was counted.
-        request.headers["Accept-Encoding"] = "identity"
-        response = await super().handle_async_request(request)
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise FetchError("packed")
-        response.stream = Bounded(response.stream)
-        return response
-
-
-async def nowhere(_hostname: str) -> list[str]:
-    return []
 
 
 def is_public(address: str) -> bool:
@@ -78,54 +38,68 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
-def addresses(value: Any) -> int:
-    """How many addresses of the web Gradio would fetch for value, at most."""
-    if isinstance(value, dict):
-        named = any(str(value.get(k)).startswith(("http://", "https://")) for k in ("path", "url"))
-        return named + sum(map(addresses, value.values()))
-    return sum(map(addresses, value)) if isinstance(value, list) else 0
+def fetch(url: str, deadline: float) -> bytes:
+    """The picture at url, from a thread of the server; deadline: of the call, time.monotonic's.
+
+    Raises InputError if it is too large, packed, late, not there or inside.
+    """
+    seconds = min(MAX_SECONDS, deadline - time.monotonic())
+    try:
+        return from_thread.run(_fetch_in_time, url, seconds)
+    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise InputError(
+            f"The picture cannot be fetched. The address must be public, answer at once, and hold "
+            f"{MAX_FILE_BYTES >> 20} MB at most: check it, or send the file itself.",
+            key="fetch",
+        ) from error
 
 
-def begin_call() -> None:
-    """Start the clock of a call's fetches, which runs in the task that this is called in."""
-    deadline.set(asyncio.get_running_loop().time() + MAX_CALL_SECONDS)
+async def _fetch_in_time(url: str, seconds: float) -> bytes:
+    async with asyncio.timeout(seconds):  # httpx limits each read alone
+        # No proxy from the environment: it would be asked for hosts inside.
+        async with httpx.AsyncClient(trust_env=False) as client:
+            target = httpx.URL(url)
+            for _ in range(MAX_REDIRECTS + 1):
+                request = await _pinned(client, target)
+                response = await client.send(request, stream=True)
+                try:
+                    if response.has_redirect_location:
+                        target = target.join(response.headers["location"])
+                        continue
+                    return await _body(response)
+                finally:
+                    await response.aclose()
+    raise ValueError("too many redirects")
 
 
-def in_time(get: Callable[[str], Awaitable[httpx.Response]]) -> Any:
-    """get, given up after MAX_SECONDS: httpx has limits for each read alone."""
-
-    @wraps(get)
-    async def timed(url: str) -> httpx.Response:
-        end = asyncio.get_running_loop().time() + MAX_SECONDS
-        async with asyncio.timeout_at(min(end, deadline.get())):
-            return await get(url)
-
-    return timed
-
-
-def told_apart(download: Callable[..., Awaitable[str]]) -> Any:
-    """download, whose failures are FetchErrors, but for those of this machine's own disk."""
-
-    @wraps(download)
-    async def downloaded(url: str, cache_dir: str) -> str:
-        try:
-            return await download(url, cache_dir)
-        except TimeoutError as error:  # an OSError too
-            raise FetchError("late") from error
-        except OSError:
-            raise
-        except Exception as error:  # Gradio raises a bare one for a status that is not 200
-            raise FetchError(str(error)) from error
-
-    return downloaded
+async def _pinned(client: httpx.AsyncClient, url: httpx.URL) -> httpx.Request:
+    """A request to the IP address that was found public: a second look could find another."""
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("no address on the web")
+    port = url.port or (443 if url.scheme == "https" else 80)
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    addresses = [entry[4][0] for entry in found]
+    if not addresses or not all(map(is_public, addresses)):
+        raise ValueError("an address inside")
+    # Packed, a kilobyte can become a megabyte after it was counted.
+    headers = {"Host": url.netloc.decode("ascii").rpartition("@")[2], "Accept-Encoding": "identity"}
+    return client.build_request(
+        "GET",
+        url.copy_with(host=addresses[0], userinfo=b""),
+        headers=headers,
+        extensions={"sni_hostname": url.host},  # whose certificate is asked for
+    )
 
 
-def bound() -> None:
-    """Set these bounds in Gradio, for all addresses; and ask nobody else for a host's address."""
-    safehttpx.AsyncSecureTransport = BoundedTransport
-    safehttpx.async_resolve_hostname_google = nowhere
-    safehttpx.is_public_ip = is_public
-    processing_utils.PUBLIC_HOSTNAME_WHITELIST = []
-    get, download = "async_ssrf_protected_get", "async_ssrf_protected_download"
-    setattr(processing_utils, get, in_time(getattr(processing_utils, get)))
-    setattr(processing_utils, download, told_apart(getattr(processing_utils, download)))
+async def _body(response: httpx.Response) -> bytes:
+    if response.status_code != 200 or response.headers.get("content-encoding", "identity") != (
+        "identity"
+    ):
+        raise ValueError("not there, or packed")
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > MAX_FILE_BYTES:
+            raise ValueError("too large")
+    return bytes(body)

@@ -31,8 +31,9 @@ with gr.Blocks(analytics_enabled=False) as demo:
     def predict(image: FileData, kind: str = "auto", network: str = "mlp") -> dict[str, float]:
         return {label: 0.1 for label in app.CLASSES}
     gr.api(predict)
-demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
-app.launch(demo, server_port=PORT, server_name="127.0.0.1", quiet=True)
+app.demo = demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
+os.environ.update(GRADIO_SERVER_PORT="PORT", GRADIO_SERVER_NAME="127.0.0.1")
+app.main()
 """
 
 
@@ -107,20 +108,20 @@ def over_http(address: str, rounds: int) -> None:
 def in_the_browser(address: str, strokes: int) -> None:
     from playwright.sync_api import sync_playwright
 
-    import test_browser
+    import browsing
 
-    if test_browser.CHROMIUM is None:
+    if browsing.CHROMIUM is None:
         print("no Chromium here: nothing measured in the browser")
         return
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=test_browser.CHROMIUM, args=test_browser.FLAGS
+            executable_path=browsing.CHROMIUM, args=browsing.FLAGS
         )
-        page = test_browser.Page(chromium, address, viewport=test_browser.WIDE)
+        page = browsing.Page(chromium, address, viewport=browsing.WIDE)
         page.page.evaluate(
             """() => {
             document.addEventListener(
-              "pointerup", () => { window.lifted = performance.now(); }, true);
+              "pointerup", () => { window.lifted = performance.now(); window.waited = 0; }, true);
             document.addEventListener("fashion:answer", () => requestAnimationFrame(() => {
               window.waited = performance.now() - window.lifted; })); }"""
         )

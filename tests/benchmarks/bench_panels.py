@@ -40,11 +40,15 @@ class Visitor:
             for name in component["props"].get("server_fns") or []
         }
         image = "data:image/png;base64," + base64.b64encode(drawing()).decode()
-        self.question = {"image": image, "network": "cnn", "kind": "drawing"}
+        self.image = image
 
     def ask(self, name: str, network: str = "cnn") -> dict[str, object]:
+        drawing = {"image": self.image, "network": network}
+        question = {"network": network, "labels": ["T-shirt/top", "Bag"]}
+        if name not in ("read_drawing", "ask_card"):
+            question["id"] = self.ask("read_drawing", network)["id"]
         body = {
-            "data": {**self.question, "network": network, "labels": ["T-shirt/top", "Bag"]},
+            "data": drawing if name == "read_drawing" else question,
             "component_id": self.owner[name],
             "fn_name": name,
             "session_hash": "bench",

@@ -5,32 +5,34 @@ The peak is that of a matrix product in what the network computes in, float32 or
 in the same run. Pictures are noise. Each part of a step is timed where it stands, for alone it
 would find its data in the cache; loop is what is left: the weight average, the learning rate and
 all that lies between. mlp is timed as it learns from views that its teacher was asked about before
-(see fashion_model/distillation.py).
+(see training/distillation.py).
 """
 
 import argparse
 import statistics
 import sys
 import time
-from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fashion_model.training.augment import augmented
-from fashion_model.training.distillation import Views, taught
-from fashion_model.training.recipes import ALONE, RECIPES
-from fashion_model.training.train import as_input, loss_of
-from fashion_model.training.trainer import Run
+from fashion_model.training.batch_norm import untrained
+from fashion_model.training.classification import Labels, TeachersViews
+from fashion_model.training.distillation import Views
+from fashion_model.training.pictures import Pictures
+from fashion_model.training.recipes import CNN, MLP
+from fashion_model.training.trainer import Trainer
 
+CPU = torch.device("cpu")
+CONFIGS = {"mlp": MLP, "cnn": CNN}
 PICTURES = 55_000  # as many as are learnt from, so that a batch is as far from the cache
 WARM_UP = 5  # steps
-PARTS = ("network", "optimiser", "augmentation", "loop")
+PARTS = ("network", "optimizer", "augmentation", "loop")
 
 
 def peak(dtype: torch.dtype, size: int = 2048, rounds: int = 12) -> float:
@@ -43,55 +45,59 @@ def peak(dtype: torch.dtype, size: int = 2048, rounds: int = 12) -> float:
     return 2 * size**3 / statistics.median(times[2:])
 
 
-def time_steps(name: str, steps: int) -> tuple[dict[str, float], int, int]:
-    """Median seconds of each of PARTS and of a whole "step"; its floating-point operations, and
-    its pictures."""
-    recipe = replace(RECIPES[name], **ALONE[name])
-    run = Run(name, recipe, device="cpu")
+def source_of(name: str) -> Labels | TeachersViews:
+    """Noise to learn as name does."""
     pixels = torch.randint(0, 256, (PICTURES, 28, 28), dtype=torch.uint8)
-    accept = torch.eye(10).bool().repeat(PICTURES // 10, 1)
-    views = Views(pixels, torch.randn(PICTURES, 10).half(), 1) if recipe.teachers else None
+    if name == "cnn":
+        return Labels(Pictures.from_labels(pixels, torch.arange(PICTURES) % 10), CNN, CPU)
+    views = TeachersViews(pixels, nn.Identity(), MLP)
+    views.views = Views(pixels, torch.randn(PICTURES, 10).half(), 1)
+    return views
+
+
+def time_steps(name: str, steps: int) -> tuple[dict[str, float], int]:
+    """Median seconds of each of PARTS and of a whole "step"; its floating-point operations."""
+    config, source = replace(CONFIGS[name], epochs=1), source_of(name)
+    trainer = Trainer(untrained(name, 0, CPU), config)
     marks: dict[str, float] = {}
+    times: dict[str, list[float]] = {part: [] for part in (*PARTS, "step")}
 
     def mark(name: str) -> None:
         marks[name] = time.perf_counter()
 
-    def learn(network, x, index, logits):
-        mark("forward")
-        said = network(x)
-        if logits is None:
-            return loss_of(said, accept[index], recipe.smoothing)
-        return taught(said, logits)
+    def batches(epoch, generator):
+        stream = source.batches(epoch, generator)
+        for _ in range(steps + WARM_UP):
+            mark("begin")
+            batch = next(stream)
+            mark("drawn")
+            yield batch
+            mark("end")
+            keep()
 
-    run.optimizers[0].register_step_pre_hook(lambda *_: mark("learnt"))
-    run.optimizers[-1].register_step_post_hook(lambda *_: mark("optimised"))
-    times: dict[str, list[float]] = {part: [] for part in (*PARTS, "step")}
-    operations = 0
-    for number in range(steps + WARM_UP):
-        mark("begin")
-        index = torch.randint(0, PICTURES, (recipe.batch,))
-        if views is None:
-            x, logits = augmented(as_input(pixels[index]), recipe, run.generator), None
-        else:
-            x, logits = views.drawn(index, run.generator, recipe.jitter)
-        mark("drawn")
-        with FlopCounterMode(display=False) if number == 0 else nullcontext() as counted:
-            run.step(partial(learn, x=x, index=index, logits=logits), last=10_000)
-        mark("end")
-        if counted is not None:
-            operations = counted.get_total_flops()
-        if number < WARM_UP:
-            continue
+    def loss(network, batch):
+        mark("forward")
+        return source.loss(network, batch)
+
+    def keep() -> None:
         spent = {
-            "network": marks["learnt"] - marks["forward"],
-            "optimiser": marks["optimised"] - marks["learnt"],
+            "network": marks["learned"] - marks["forward"],
+            "optimizer": marks["optimized"] - marks["learned"],
             "augmentation": marks["drawn"] - marks["begin"],
             "step": marks["end"] - marks["begin"],
         }
         spent["loop"] = 2 * spent["step"] - sum(spent.values())
         for part, seconds in spent.items():
             times[part].append(seconds)
-    return {k: statistics.median(v) for k, v in times.items()}, operations, recipe.batch
+
+    trainer.optimizers[0].register_step_pre_hook(lambda *_: mark("learned"))
+    trainer.optimizers[-1].register_step_post_hook(lambda *_: mark("optimized"))
+    with FlopCounterMode(display=False) as counted:
+        batch = next(iter(source.batches(0, trainer.generator)))
+        source.loss(trainer.network.train(), batch).backward()
+    trainer.fit(batches, loss, steps + WARM_UP, progress=False)
+    medians = {part: statistics.median(found[WARM_UP:]) for part, found in times.items()}
+    return medians, counted.get_total_flops()
 
 
 def main() -> None:
@@ -99,19 +105,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     options = parser.parse_args()
     best = {half: peak(torch.bfloat16 if half else torch.float32) for half in (False, True)}
-    told = ", ".join(
+    rates = ", ".join(
         f"{'bfloat16' if half else 'float32'} {rate / 1e9:.0f}" for half, rate in best.items()
     )
-    print(f"{torch.get_num_threads()} threads, matrix product: {told} GFLOP/s")
-    columns = "pictures/s  network  optimiser  augmentation  loop  of peak"
+    print(f"{torch.get_num_threads()} threads, matrix product: {rates} GFLOP/s")
+    columns = "pictures/s  network  optimizer  augmentation  loop  of peak"
     print(f"{'':5}{columns}   (network to loop: shares of a step)")
     for name in ("mlp", "cnn"):
-        spent, operations, batch = time_steps(name, options.steps)
-        step = spent["step"]
-        network, optimiser, augmentation, loop = (f"{spent[part] / step:.1%}" for part in PARTS)
+        spent, operations = time_steps(name, options.steps)
+        step, batch = spent["step"], CONFIGS[name].batch
+        network, optimizer, augmentation, loop = (f"{spent[part] / step:.1%}" for part in PARTS)
         print(
-            f"{name:5}{batch / step:10.0f}{network:>9}{optimiser:>11}{augmentation:>14}"
-            f"{loop:>6}{operations / step / best[RECIPES[name].bfloat16]:>9.1%}"
+            f"{name:5}{batch / step:10.0f}{network:>9}{optimizer:>11}{augmentation:>14}"
+            f"{loop:>6}{operations / step / best[CONFIGS[name].bfloat16]:>9.1%}"
         )
 
 

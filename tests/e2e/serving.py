@@ -70,6 +70,12 @@ def running() -> tuple[subprocess.Popen[bytes], str]:
     return process, wait_for(process, address)
 
 
+def uploads() -> Path:
+    """The running app's own folder of uploads, in UPLOADS."""
+    (folder,) = Path(UPLOADS.name).glob("fashion-*")
+    return folder
+
+
 def start() -> str:
     """The address of the running app, without a slash at its end."""
     return running()[1]

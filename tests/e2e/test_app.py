@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 import fashion_model
 import serving
-from fashion_model import retrieval as similar
+from fashion_model import retrieval
 
 TOP = Path(__file__).resolve().parents[2]
 META = {"_type": "gradio.FileData"}
@@ -119,8 +119,8 @@ def test_a_script_asks_why(client, tee):
     assert (why["label"], why["kind"]) == ("Bag", "drawing")
     assert [len(row) for row in why["map"]] == [28] * 28
     assert max(map(max, why["map"])) == 1
-    told = {term["label"]: term["exponential"] / term["total"] for term in why["softmax"]}
-    assert told == pytest.approx(confidences, abs=1e-5)
+    shown = {term["label"]: term["confidence"] for term in why["softmax"]}
+    assert shown == pytest.approx(confidences, abs=1e-5)
     assert [step["shape"] for step in why["steps"]][:2] == [
         "torch.Size([1, 1, 28, 28])",
         "torch.Size([1, 784])",
@@ -136,21 +136,21 @@ def test_a_script_asks_for_what_the_panels_show(client, sheet, tmp_path):
     sheet[0][0].save(path)
     found = client.predict(handle_file(path), count=7, api_name="/similar")
     assert len(found) == 7
-    expected = similar.SimilarImages(fashion_model.load(device="cpu").network)
-    pixels = fashion_model.load(device="cpu").prepare(path)[1].pixels
-    for one, neighbour in zip(found, expected.nearest(pixels, 7), strict=True):
-        assert (one["index"], one["label"]) == (neighbour.index, neighbour.label)
-        assert one["distance"] == pytest.approx(neighbour.distance, abs=1e-5)
+    classifier = fashion_model.load(device="cpu")
+    expected = retrieval.nearest(classifier.network, classifier.preprocess(path).tensor, 7)
+    for one, neighbor in zip(found, expected, strict=True):
+        assert (one["index"], one["label"]) == (neighbor.index, neighbor.label)
+        assert one["distance"] == pytest.approx(neighbor.distance, abs=1e-5)
     with pytest.raises(AppError, match="1 to 50"):
         client.predict(handle_file(path), count=51, api_name="/similar")
     both = client.predict(handle_file(path), api_name="/compare")
     for one in both:
         alone = client.predict(handle_file(path), network=one["network"], api_name="/predict")
         assert one["confidences"] == pytest.approx(alone, abs=1e-5)
-    card = client.predict("mlp", api_name="/model_card")
+    card = client.predict("mlp", api_name="/model_card")["networks"][0]
     assert card["print"] == str(fashion_model.NeuralNetwork())
     assert card["parameters"] == 669_706
-    assert sum(map(sum, card["dataset"]["confusion"])) == 10_000
+    assert sum(map(sum, card["results"]["dataset"]["confusion"])) == 10_000
     with pytest.raises(AppError, match="no such network"):
         client.predict("gpt", api_name="/model_card")
 
@@ -260,12 +260,7 @@ def test_the_page_s_own_listeners_open_no_file_either(server, secret):
                 if name == "ask_card":
                     continue  # it reads no picture
                 body = {
-                    "data": {
-                        "image": image,
-                        "network": "mlp",
-                        "kind": "auto",
-                        "labels": ["Bag"],
-                    },
+                    "data": {"id": image, "image": image, "network": "mlp", "labels": ["Bag"]},
                     "component_id": component["id"],
                     "fn_name": name,
                     "session_hash": "x",
@@ -315,11 +310,13 @@ def test_a_drawing_is_answered_with_all_that_the_page_shows(server, tee):
     answer = draw(server, {"image": as_data_url(tee), "network": "mlp"})
     check_answer(dict(answer["confidences"]))
     assert answer["kind"] == "drawing"
-    assert answer["cutout"] is None
-    assert answer["closers"] == []  # the tutorial's network answers alone
-    assert draw(server, {"image": as_data_url(tee), "network": "cnn"})["closers"] == ["drawing"]
-    seen = Image.open(io.BytesIO(base64.b64decode(answer["seen"].partition(",")[2])))
-    assert (seen.mode, seen.size) == ("L", (28, 28))
+    assert answer["segmented"] is None
+    assert answer["in_distribution"] is True
+    for network, side in (("mlp", 28), ("cnn", 112)):
+        answer = draw(server, {"image": as_data_url(tee), "network": network})
+        content = base64.b64decode(answer["network_input"].partition(",")[2])
+        network_input = Image.open(io.BytesIO(content))
+        assert (network_input.mode, network_input.size) == ("L", (side, side))
 
 
 @pytest.mark.parametrize(
@@ -335,7 +332,7 @@ def test_a_drawing_is_answered_with_all_that_the_page_shows(server, tee):
     ],
 )
 def test_what_is_no_drawing_gets_a_message(server, drawing, says):
-    assert says in draw(server, drawing)["error"]
+    assert says in draw(server, drawing)["error"]["text"]
 
 
 def test_a_file_beyond_the_limit_is_refused(server):

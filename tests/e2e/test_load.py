@@ -16,7 +16,7 @@ import hostile
 import serving
 import soaking
 from fashion_model.web import limits
-from fashion_model.web import serving as kept
+from fashion_model.web import server as app
 
 BUSY_MANY = [hostile.data_url(soaking.pictures()[0])] * 64
 
@@ -51,25 +51,25 @@ def test_old_uploads_are_swept(tmp_path):
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(b"x")
         if "old" in name or name == "x":
-            os.utime(file, (now - 2 * kept.KEPT_SECONDS,) * 2)
+            os.utime(file, (now - 2 * app.KEEP_SECONDS,) * 2)
     (tmp_path / ("c" * 64)).mkdir()
     os.utime(tmp_path / ("c" * 64), (now - 999_999,) * 2)
-    kept.sweep(tmp_path, now)
+    app.sweep(tmp_path, now)
     left = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
     assert left == {"a" * 64 + "/new.png", "tmpnew", "mine/old.png", "x"}  # the last two not ours
     assert not (tmp_path / ("c" * 64)).exists()
 
 
-@pytest.mark.parametrize(("limit", "most"), [("MAX_KEPT_BYTES", 2500), ("MAX_KEPT", 2)])
+@pytest.mark.parametrize(("limit", "most"), [("MAX_UPLOADS_BYTES", 2500), ("MAX_UPLOADS", 2)])
 def test_too_many_uploads_are_swept_before_their_time(tmp_path, monkeypatch, limit, most):
-    monkeypatch.setattr(kept, limit, most)
+    monkeypatch.setattr(app, limit, most)
     now = time.time()
     for i in range(4):
         file = tmp_path / (str(i) * 64) / "a.png"
         file.parent.mkdir()
         file.write_bytes(bytes(1000))
         os.utime(file, (now - i,) * 2)
-    kept.sweep(tmp_path, now)
+    app.sweep(tmp_path, now)
     assert sorted(file.parent.name[0] for file in tmp_path.rglob("*.png")) == ["0", "1"]
 
 
@@ -79,7 +79,9 @@ def spare():
     with tempfile.TemporaryDirectory(prefix="uploads-") as folder:
         process, address = serving.run(folder, FASHION_KEEP_SECONDS="6", FASHION_MAX_WAITING="4")
         try:
-            yield process, serving.wait_for(process, address), Path(folder)
+            address = serving.wait_for(process, address)
+            (own,) = Path(folder).glob("fashion-*")
+            yield process, address, own
         finally:
             process.kill()
             process.wait()

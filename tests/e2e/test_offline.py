@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 import serving
 import soaking
-from test_browser import CHROMIUM, FLAGS, TEE, Page
+from browsing import CHROMIUM, FLAGS, TEE, Page
 
 pytestmark = [
     pytest.mark.browser,

@@ -124,7 +124,7 @@ def test_the_api_page_s_own_python_runs_as_it_stands(described, name, capsys):
     if name == "/compare":
         assert [check(each["confidences"]) for each in said] == 2 * ["T-shirt/top"]
     if name == "/model_card":
-        assert said["card"]["classes"] == list(CLASSES)
+        assert said["networks"][0]["card"]["classes"] == list(CLASSES)
 
 
 # MCP, so that an assistant can call the app as a tool.
@@ -175,7 +175,7 @@ def test_mcp_calls(server):
     label = check(one)
     assert [check(answer) for answer in many] == [label, label]
     assert why["label"] == label
-    assert card["card"]["classes"] == list(CLASSES)
+    assert card["networks"][0]["card"]["classes"] == list(CLASSES)
 
 
 def test_mcp_opens_no_file_and_no_address_inside(server, tmp_path):

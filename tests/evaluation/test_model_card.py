@@ -1,161 +1,100 @@
-"""Saved results belong to their weights, and the model card says what they hold."""
+"""Results belong to the checkpoint that they are about, and the model card says what they hold."""
 
 import json
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
 
 import fashion_model
-from fashion_model import CLASSES, DataError, checkpoint
-from fashion_model.classifier import Classifier
-from fashion_model.evaluation import compare as comparison
-from fashion_model.evaluation import results
-from fashion_model.evaluation.model_card import model_card
-from fashion_model.networks import NETWORKS, NeuralNetwork
+from fashion_model import checkpoint
+from fashion_model.classifier import KINDS, Classifier
+from fashion_model.evaluation.fashion_mnist import score_dataset
+from fashion_model.evaluation.model_card import (
+    accuracy,
+    folder_results,
+    model_card,
+    path_of,
+    save_results,
+)
+from fashion_model.evaluation.scores import score_folder
+from fashion_model.networks import NeuralNetwork
+from fashion_model.preprocessing import Detectors
 
-NAMES = [name for name in NETWORKS if checkpoint.resolve(name).is_file()]
+
+def classifier_of(network, card, other=None, its_card=None):
+    """A Classifier that reads all by network, or drawings and photos by other."""
+    networks, cards = dict.fromkeys(KINDS, network), dict.fromkeys(KINDS, card)
+    for kind in KINDS[1:] if other is not None else ():
+        networks[kind], cards[kind] = other, its_card
+    return Classifier(networks, cards, Detectors(network))
 
 
 @pytest.fixture
-def network():
-    torch.manual_seed(0)
-    return NeuralNetwork().eval()
+def folder_score(outcome):
+    """Photos: eight dresses of which two are right, a single cape, five bags, a hat."""
+    outcomes = [outcome("Dress", 0.5, 3, label="Dress") for _ in range(2)]
+    outcomes += [outcome("Coat", 0.5, 3, label="Dress") for _ in range(6)]
+    outcomes += [outcome("Bag", 0.9, 8, label="bag", source="worn") for _ in range(4)]
+    outcomes += [outcome("Coat", 0.9, 8, label="bag", source="worn"), outcome("Bag", 0.2, 4)]
+    return score_folder([*outcomes, outcome("Bag", 0.3, label="Hat")])
 
 
-@pytest.fixture
-def found():
-    """Made-up results: every class right but for a few; and a folder of two sources."""
-    confusion = [[10 * (i == j) for j in range(10)] for i in range(10)]
-    confusion[6][0], confusion[0][6], confusion[9][7] = 4, 2, 3
-    labels = [
-        {"source": "home", "label": "Hoodie", "role": "scored", "count": 9, "accuracy": 0.5},
-        {"source": "home", "label": "Dress", "role": "scored", "count": 8, "accuracy": 0.25},
-        {"source": "home", "label": "Cape", "role": "scored", "count": 1, "accuracy": 0.0},
-        {"source": "home", "label": "Pants", "role": "scored", "count": 8, "accuracy": 1.0},
-        {"source": "home", "label": "Hat", "role": "other", "count": 50, "accuracy": None},
+def test_the_results_of_a_kind_are_its_sources_and_scored_labels(folder_score):
+    results = folder_results(asdict(folder_score), "photo")
+    assert [(s["name"], s["count"], "bins" in s) for s in results["scores"]] == [
+        ("photo", 14, True),
+        ("home", 9, False),
+        ("worn", 5, False),
     ]
-    answers = {"Bag": 1, "Coat": 7}
-    images = {
-        "sources": [{"source": "home", "count": 26, "accuracy": 0.6, "bins": [1, 2]}],
-        "labels": [{**label, "answers": answers} for label in labels],
-        "unreadable": [{"path": "secret/name.png", "error": "x"}],
-        "vague": 0,
-    }
-    return {"fashion_mnist": {"confusion": confusion, "accuracy": 1 / 3}, "images": images}
+    assert [s["label"] for s in results["labels"]] == ["Dress", "x", "bag"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_committed_results_are_those_of_the_committed_weights(name):
-    classifier = fashion_model.load(name, "cpu")
-    about = results.load(name, classifier.networks)
-    assert {"fashion_mnist", "images"} <= about.keys(), (
-        f"stale: run python -m fashion_model evaluate --network {name} --save, and so with --images"
-    )
-    score = about["fashion_mnist"]
-    assert score["accuracy"] == pytest.approx(classifier.card["accuracy"]["test"], abs=1e-3)
-    assert sum(map(sum, score["confusion"])) == score["count"] == 10_000
-    right = sum(score["confusion"][i][i] for i in range(10))
-    assert right / 10_000 == pytest.approx(score["accuracy"], abs=1e-5)
-    assert sum(b["count"] for b in score["bins"]) == 10_000
-    assert results.path_of(name).stat().st_size < 20_000
-    told = classifier.card["results"]
-    assert told["test"]["ece"] == score["ece"]
-    for source in about["images"]["sources"]:
-        assert told[source["source"]].items() <= source.items()
-        assert told[source["source"]]["macro_accuracy"] > 0.7
+def test_results_are_saved_beside_each_other_and_the_weights_stay(network, folder_score):
+    before, _ = checkpoint.load(network, "cpu")
+    score = score_dataset(np.eye(10)[[0, 1, 1]] / 3, np.array([0, 1, 2]))
+    save_results(network, "dataset", asdict(score))
+    save_results(network, "photo", {"fold": 3, **folder_results(asdict(folder_score), "photo")})
+    after, card = checkpoint.load(network, "cpu")
+    assert checkpoint.digest(after) == checkpoint.digest(before)
+    assert card["results"]["dataset"]["accuracy"] == 0.66667
+    assert card["results"]["photo"]["fold"] == 3
+    assert accuracy(card, "dataset") == 0.66667
+    assert accuracy(card, "photo") == pytest.approx(6 / 14, abs=1e-5)
+    assert accuracy(card, "drawing") is None
+    assert accuracy({"accuracy": {"test": 0.9}}, "dataset") == 0.9
+    assert path_of(network, "photo") == path_of(network, "dataset")
 
 
-def test_the_digest_is_of_the_weights_alone(network):
-    before = checkpoint.digest(network)
-    assert before == checkpoint.digest(network)
-    other = NeuralNetwork()
-    other.load_state_dict(network.state_dict())
-    assert checkpoint.digest(other) == before
-    with torch.no_grad():
-        other.linear_relu_stack[4].bias[3] += 1e-6
-    assert checkpoint.digest(other) != before
-
-
-def test_results_are_kept_together_and_forgotten_with_the_weights(network, found, tmp_path):
-    name = tmp_path / "some.safetensors"
-    checkpoint.save(name, network, {"architecture": "mlp", "seed": 7})
-    assert results.load(name, [network]) == {}
-    results.keep(name, [network], {"network": "some", "fashion_mnist": found["fashion_mnist"]})
-    path = results.keep(name, [network], {"images": found["images"], "fold": 3})
-    assert path == tmp_path / "some.results.json"
-    about = results.load(name, [network])
-    assert set(about) == {"fashion_mnist", "images", "fold"}
-    assert about["fashion_mnist"]["accuracy"] == 0.33333
-    assert [label["label"] for label in about["images"]["labels"]][-1] == "Pants"
-    assert "secret" not in path.read_text()
-    again, card = checkpoint.load(name, "cpu")
-    assert (checkpoint.digest(again), card["seed"]) == (checkpoint.digest(network), 7)
-    assert card["results"]["fold"] == 3
-    assert card["results"]["test"]["accuracy"] == 0.33333
-    for source in found["images"]["sources"]:
-        told = card["results"][source["source"]]
-        assert told["count"] == source["count"]
-        assert told["accuracy"] == pytest.approx(source["accuracy"], abs=1e-5)
-        assert "bins" not in told
-    with torch.no_grad():
-        network.linear_relu_stack[0].bias[0] += 1
-    assert results.load(name, [network]) == {}
-    results.keep(name, [network], {"fold": 1})
-    assert results.load(name, [network]) == {"fold": 1}  # nothing of the old weights
-    assert checkpoint.load(name, "cpu")[1] == card  # which are still those of the checkpoint
-    path.write_text("{")
-    with pytest.raises(DataError, match="evaluate --save"):
-        results.load(name, [network])
-
-
-def test_what_people_send_is_forgotten_with_the_finder(network, found, tmp_path, monkeypatch):
-    name = tmp_path / "some.safetensors"
-    checkpoint.save(name, network, {"architecture": "mlp"})
-    results.keep(name, [network], found)
-    results.keep(name, [network], {"fold": 3})
-    assert set(results.load(name, [network])) == {"fashion_mnist", "images", "fold"}
-    monkeypatch.setattr(results, "_finder", lambda: "of another finder")
-    assert set(results.load(name, [network])) == {"fashion_mnist", "fold"}
-
-
-def test_the_card_of_made_up_results(network, found):
-    classifier = Classifier(network, {"architecture": "mlp"}, network)
-    card = model_card(classifier, found)
-    assert card["print"] == str(network)
-    assert card["parameters"] == 669_706
-    assert sum(layer["parameters"] for layer in card["layers"]) == 669_706
-    assert [layer["module"] for layer in card["layers"]][:2] == [
+def test_one_network_for_all_kinds_has_one_entry(network, folder_score):
+    save_results(network, "photo", folder_results(asdict(folder_score), "photo"))
+    loaded, card = checkpoint.load(network, "cpu")
+    (entry,) = model_card(classifier_of(loaded, card))["networks"]
+    assert entry["kinds"] == ["dataset", "drawing", "photo"]
+    assert entry["print"] == str(loaded)
+    assert entry["parameters"] == 669_706
+    assert sum(layer["parameters"] for layer in entry["layers"]) == 669_706
+    assert [layer["module"] for layer in entry["layers"]][:2] == [
         "Flatten(start_dim=1, end_dim=-1)",
         "Linear(in_features=784, out_features=512, bias=True)",
     ]
-    confused = [(p["truth"], p["answer"], p["count"], p["of"]) for p in card["dataset"]["confused"]]
-    assert confused == [
-        ("Shirt", "T-shirt/top", 4, 14),
-        ("Ankle boot", "Sneaker", 3, 13),
-        ("T-shirt/top", "Shirt", 2, 12),
-    ]
-    hardest = [(h["label"], h["answer"]) for h in card["people"]["hardest"]]
-    assert hardest == [("Dress", "Coat"), ("Hoodie", "Coat")]  # not the single cape, nor others
-    json.dumps(card)
+    assert "results" not in entry["card"]
+    assert entry["results"]["dataset"] is entry["results"]["drawing"] is None
+    hardest = [(h["label"], h["mistake"]) for h in entry["results"]["photo"]["hardest"]]
+    assert hardest == [("Dress", "Coat"), ("bag", "Coat")]  # not the single cape
+    json.dumps(entry)
 
 
-def test_a_card_without_results(network):
-    card = model_card(Classifier(network, {"architecture": "mlp"}, network), {})
-    assert card["dataset"] is None
-    assert card["people"] is None
-    assert card["parameters"] == 669_706
+def test_each_kind_is_under_the_network_that_answers_it(network):
+    torch.manual_seed(1)
+    loaded, card = checkpoint.load(network, "cpu")
+    other, its_card = NeuralNetwork().eval(), {"architecture": "mlp", "seed": 7}
+    entries = model_card(classifier_of(loaded, card, other, its_card))["networks"]
+    assert [entry["kinds"] for entry in entries] == [["dataset"], ["drawing", "photo"]]
+    assert entries[1]["card"]["seed"] == 7
 
 
-def test_networks_side_by_side_say_what_each_says_alone(sheet):
-    classifiers = {name: fashion_model.load(name, "cpu") for name in NAMES}
-    picture, _ = sheet[0]
-    _, prepared = classifiers[NAMES[0]].prepare(picture)
-    both = comparison.compare(classifiers, prepared)
-    assert [each.network for each in both] == NAMES
-    for each, classifier in zip(both, classifiers.values(), strict=True):
-        assert each.confidences == pytest.approx(classifier.predict(picture), abs=1e-6)
-        assert next(iter(each.confidences)) in CLASSES
-        assert each.architecture == type(classifier.network).__name__
-        assert each.parameters == classifier.card["parameters"]
-        assert each.accuracy == classifier.card["accuracy"]["test"]
-        assert 0 < each.milliseconds < 10_000
+def test_the_card_of_a_committed_network_is_json():
+    json.dumps(model_card(fashion_model.load("mlp", "cpu")))
+    assert path_of("mlp", "photo").name == "mlp-people.safetensors"

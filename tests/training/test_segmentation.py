@@ -1,4 +1,4 @@
-"""Training the finder: GrabCut on a made-up photo, its variations, and a whole tiny run."""
+"""Training the segmenter: GrabCut on a made-up photo, its variations, and a whole tiny run."""
 
 import sys
 
@@ -7,12 +7,11 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from fashion_model import checkpoint
 from fashion_model import datasets as data
 from fashion_model.errors import DataError
-from fashion_model.training import segmentation as finding
-from fashion_model.training.segmentation import grabcut, inked, varied
-from fashion_model.training.trainer import Recipe
+from fashion_model.training import segmentation
+from fashion_model.training.segmentation import Masks, changed, grabcut, inked
+from fashion_model.training.trainer import TrainConfig
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -64,18 +63,18 @@ def test_a_photo_and_its_mask_are_moved_together():
     """Black garments on white: wherever the mask says garment, the picture stays the darker."""
     mask = torch.zeros(16, 1, 96, 96)
     mask[..., 30:70, 20:60] = 1
-    photos, moved = varied((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
+    photos, moved = changed((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
     assert 0 <= photos.min() <= photos.max() <= 1
     for photo, where in zip(photos.mean(1), moved[:, 0], strict=True):
         assert photo[where > 0.99].max() < photo[where < 0.01].min()
     areas = moved.sum((1, 2, 3)) / 1600
     assert areas.min() < 0.9  # from far and from near
     assert areas.max() > 1.3
-    again, _ = varied((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
+    again, _ = changed((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
     assert torch.equal(again, photos)
 
 
-def test_drawings_are_inked_in_any_colour_on_any_paper():
+def test_drawings_are_inked_in_any_color_on_any_paper():
     lines = torch.zeros(40, 1, 112, 112)
     lines[..., 30:80, 50:56] = 1
     drawings = inked(lines, seeded())
@@ -92,7 +91,7 @@ def test_drawings_are_inked_in_any_colour_on_any_paper():
 
 
 @pytest.fixture
-def labelled(tmp_path):
+def labeled(tmp_path):
     """Three photos, one of them useless, and a drawing."""
     names = {"photo.jpg": "Pants", "other.jpg": "Hat", "plain.jpg": "Pants", "drawing.png": "shoe"}
     for name in ("photo.jpg", "other.jpg"):
@@ -101,21 +100,23 @@ def labelled(tmp_path):
     drawing = Image.new("L", (280, 280), 255)
     ImageDraw.Draw(drawing).ellipse((60, 80, 220, 200), outline=0, width=6)
     drawing.save(tmp_path / "drawing.png")
-    return [data.Labelled(tmp_path / name, "", label, (), "") for name, label in names.items()]
+    return [
+        data.LabeledPicture(tmp_path / name, "", label, (), "") for name, label in names.items()
+    ]
 
 
 @pytest.fixture
 def small(monkeypatch, sheet):
     """Forty images and labels of Fashion-MNIST, and few pictures made up of them."""
-    monkeypatch.setattr(finding, "SNAPSHOTS", 40)
-    monkeypatch.setattr(finding, "SKETCHES", 12)
-    monkeypatch.setattr(finding, "EPOCH", 12)
+    monkeypatch.setattr(segmentation, "SNAPSHOTS", 40)
+    monkeypatch.setattr(segmentation, "SKETCHES", 12)
+    monkeypatch.setattr(segmentation, "EPOCH", 12)
     images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
     return images, torch.tensor([label for _, label in sheet])
 
 
-def test_what_the_finder_learns_from(labelled, small):
-    pictures, masks, drawings = finding._material(labelled, *small, None, 0, False)
+def test_what_the_segmenter_learns_from(labeled, small):
+    pictures, masks, drawings = segmentation._material(labeled, small, 0, False)
     assert pictures.shape == (2 * 2 + 40, 96, 96, 3)  # the useful photos twice, and the made-up
     assert masks.shape == (44, 96, 96)
     assert torch.equal(pictures[0], pictures[2])
@@ -129,48 +130,41 @@ def test_what_the_finder_learns_from(labelled, small):
     assert not drawings[-2, 0, 56, 56]
 
 
+def test_batches_are_so_many_photos_and_a_third_as_many_drawings(labeled, small):
+    config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
+    masks = Masks(labeled, small, config, progress=False)
+    batches = list(masks.batches(0, seeded()))
+    assert len(batches) == masks.steps == 2
+    assert {tuple(map(len, batch)) for batch in batches} == {(6, 6, 2)}
+    again = list(masks.batches(0, seeded()))
+    assert all(torch.equal(*pair) for pair in zip(batches[1], again[1], strict=True))
+
+
 class Says(torch.nn.Module):
-    """A finder whose mask is everywhere what where says, of the whole or of a part of a photo."""
+    """A segmenter that says these logits of any pictures."""
 
-    def __init__(self, where):
+    def __init__(self, mask: torch.Tensor, drawing: torch.Tensor) -> None:
         super().__init__()
-        self.where = where
+        self.mask, self.drawing = mask, drawing
 
-    def forward(self, x):
-        logits = torch.where(self.where(x.mean(1, keepdim=True)), 9.0, -9.0)
-        return logits, torch.full((len(x),), -9.0)
-
-
-def test_a_teacher_has_the_last_word_where_grabcut_says_otherwise():
-    picture, disc = disc_on_noise(radius=45)
-    alone = finding.masked(picture, None)
-    assert alone.dtype == np.uint8
-    assert np.array_equal(alone == 255, disc)
-    agreed = finding.masked(picture, Says(lambda x: x < 0.5))  # what is dark: the same
-    assert ((agreed > 127) == disc).mean() > 0.98
-    assert agreed[disc].min() > 100
-    half = finding.masked(picture, Says(lambda x: (x < 0.5) & (torch.arange(96) < 48)))
-    assert half[:, 90:].max() < 30
-    assert half[64, 40] > 240
-    assert np.array_equal(finding.masked(picture, Says(lambda x: x > 2)), alone)  # sees nothing
-    plain = Image.new("RGB", (90, 90), "red")
-    assert finding.masked(plain, None) is None
-    assert finding.masked(plain, Says(lambda x: x > 2)) is None
-    assert finding.masked(plain, Says(lambda x: x >= 0)).min() > 200
+    def forward(self, _: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.mask, self.drawing
 
 
-def test_a_run_that_stops_and_goes_on_makes_the_same_finder(
-    labelled, small, tmp_path, stopped_once
-):
-    recipe = Recipe(epochs=2, batch=6)
-    options = {"recipe": recipe, "seed": 1, "device": "cpu", "progress": False}
-    whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
-    finding.train_finder(labelled, *small, out=whole, card={"data": ["tiny"]}, **options)
-    network, card = checkpoint.load(whole, "cpu")
-    assert (card["architecture"], card["epochs"], card["data"]) == ("finder", 2, ["tiny"])
-    assert whole.with_suffix(".training").exists()  # until sheets.teach is done
-
-    stopped_once(lambda: finding.train_finder(labelled, *small, out=stopped, **options), stopped)
-    again, _ = checkpoint.load(stopped, "cpu")
-    pairs = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
-    assert all(torch.equal(one, other) for one, other in pairs)
+def test_the_loss_by_hand(labeled, small):
+    """Of masks all right, it is what is left of doubt; the worst of a dozen does not count."""
+    config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
+    masks = Masks(labeled, small, config, progress=False)
+    y = torch.zeros(12, 1, 96, 96)
+    y[..., 20:60, 20:60] = 1
+    right = 40 * (y - 0.5)
+    drawing = torch.tensor([-4.6] * 12 + [4.6] * 2)  # 1 and 99 %, which is asked for
+    doubt = -0.2 * (0.99 * np.log(0.99) + 0.01 * np.log(0.01))
+    batch = torch.zeros(12, 3, 96, 96), y, torch.zeros(2, 3, 96, 96)
+    both = torch.cat([right, torch.zeros(2, 1, 96, 96)])
+    assert masks.loss(Says(both, drawing), batch).item() == pytest.approx(doubt, abs=1e-3)
+    wrong = both.clone()
+    wrong[0] *= -1
+    assert masks.loss(Says(wrong, drawing), batch).item() == pytest.approx(doubt, abs=1e-3)
+    wrong[1] *= -1
+    assert masks.loss(Says(wrong, drawing), batch).item() > 1

@@ -1,62 +1,129 @@
-"""A training run: its learning rate and weight average by hand, and its state on disk."""
+"""The training loop: its learning rate and weight average by hand, and its state on disk."""
 
 import dataclasses
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import NeuralNetwork
-from fashion_model.training.batch_norm import with_batch_norm
-from fashion_model.training.trainer import Recipe, Run
+from fashion_model.training.batch_norm import fold, untrained, with_batch_norm
+from fashion_model.training.trainer import TrainConfig, Trainer
 
-RECIPE = Recipe(epochs=2, batch=8, learning_rate=0.01, warmup=0.2)
+CONFIG = TrainConfig(epochs=2, batch=8, learning_rate=0.01, warmup=0.2)
+CPU = torch.device("cpu")
 
 
-def loss_of(network) -> torch.Tensor:
+def trainer(config: TrainConfig = CONFIG, architecture: str = "mlp", seed: int = 0) -> Trainer:
+    return Trainer(untrained(architecture, seed, CPU), config, seed=seed, data="waves")
+
+
+def waves(steps: int):
+    """So many batches an epoch: the same pictures, with noise by the trainer's generator."""
     x = torch.linspace(0, 1, 8 * 784).view(8, 784).sin()
-    return F.cross_entropy(network(x), torch.arange(8))
+
+    def batches(_, generator):
+        for _ in range(steps):
+            yield (x + 0.01 * torch.rand(x.shape, generator=generator)).view(8, 1, 28, 28)
+
+    return batches
+
+
+def loss(network, x) -> torch.Tensor:
+    return F.cross_entropy(network(x), torch.arange(len(x)))
+
+
+def fit(one: Trainer, steps: int, **options) -> nn.Module:
+    return one.fit(waves(steps), loss, steps, progress=False, **options)
+
+
+def spied(one: Trainer, look) -> list:
+    """What look returns after each step."""
+    found = []
+    one.optimizers[-1].register_step_post_hook(lambda *_: found.append(look()))
+    return found
 
 
 def test_the_learning_rate_rises_then_falls_to_zero():
-    run = Run("mlp", RECIPE, device="cpu")
-    rates = []
-    for _ in range(10):
-        run.step(loss_of, last=10)
-        (rate,) = {group["lr"] for group in run.optimizers[0].param_groups}
-        rates.append(rate / RECIPE.learning_rate)
-    assert rates == pytest.approx([1 / 2, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
+    one = trainer()
+    groups = one.optimizers[0].param_groups
+    rates = spied(one, lambda: {group["lr"] / CONFIG.learning_rate for group in groups})
+    fit(one, steps=5)
+    expected = [1 / 2, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]
+    assert [rate for (rate,) in rates] == pytest.approx(expected)
 
 
-def test_steps_reduce_the_loss_they_report():
-    run = Run("mlp", RECIPE, device="cpu")
-    losses = [run.step(loss_of, last=12) for _ in range(12)]
-    assert losses[0] == pytest.approx(2.3, abs=0.5)
+def test_a_cosine_rises_and_falls_as_often_as_there_are_cycles():
+    """Two cycles of four steps, the first half of each to rise: 1/2 and 1 of the way up, then all
+    and half of the way down; a cosine makes that (1 - cos(pi * x)) / 2."""
+    config = dataclasses.replace(CONFIG, cosine=True, cycles=2, warmup=0.5)
+    share = trainer(config)._share(8)
+    assert [share(step) for step in range(9)] == pytest.approx(2 * [0.5, 1.0, 1.0, 0.5] + [0.0])
+
+
+def test_gradients_are_clipped_to_a_norm():
+    one = trainer(dataclasses.replace(CONFIG, epochs=1, clip=0.5))
+    found = []
+
+    def loss(network, x):
+        return 1e3 * network(x).square().mean()
+
+    def norm(*_):
+        norms = [p.grad.norm() for p in one.network.parameters() if p.grad is not None]
+        found.append(torch.stack(norms).norm().item())
+
+    one.optimizers[0].register_step_pre_hook(norm)
+    one.fit(lambda *_: [torch.rand(8, 1, 28, 28)], loss, 1, progress=False)
+    assert found == [pytest.approx(0.5, rel=1e-3)]
+
+
+def test_groups_keep_their_own_rates():
+    """As where a network that was trained before is trained on: its early layers learn less."""
+    network = with_batch_norm(NeuralNetwork())
+    first, *rest = network.parameters()
+    groups = [{"params": [first], "lr": 0.001}, {"params": rest}]
+    one = Trainer(network, CONFIG, groups=groups)
+    found = spied(one, lambda: [group["lr"] for group in one.optimizers[0].param_groups])
+    fit(one, steps=5)
+    assert found[1] == pytest.approx([0.001, 0.01])
+    assert found[-1] == pytest.approx([0.001 / 8, 0.01 / 8])
+
+
+def test_steps_reduce_the_loss_and_are_counted():
+    one, losses = trainer(), []
+
+    def spy(network, x):
+        losses.append(loss(network, x))
+        return losses[-1]
+
+    network = one.fit(waves(6), spy, 6, progress=False)
+    assert losses[0].item() == pytest.approx(2.3, abs=0.5)
     assert losses[-1] < losses[0] / 2
-    assert run.steps == 12
-    assert run.seconds > 0
+    assert (one.epoch, one.step) == (2, 12)
+    assert one.seconds > 0
+    assert network is one.average.module
+    assert not network.training
 
 
 def test_weight_decay_is_for_weights_alone():
-    run = Run("mlp", RECIPE, device="cpu")
-    decayed, others = run.optimizers[0].param_groups
+    decayed, others = trainer().optimizers[0].param_groups
     assert [p.ndim for p in decayed["params"]] == [2, 2, 2]
     assert {p.ndim for p in others["params"]} == {1}
-    assert (decayed["weight_decay"], others["weight_decay"]) == (RECIPE.weight_decay, 0.0)
+    assert (decayed["weight_decay"], others["weight_decay"]) == (CONFIG.weight_decay, 0.0)
     count = len(decayed["params"]) + len(others["params"])
     assert count == len(list(with_batch_norm(NeuralNetwork()).parameters()))
 
 
 def test_muon_trains_all_matrices_but_the_last():
     """Its step is about as long as its learning rate, whatever the gradient's scale."""
-    recipe = dataclasses.replace(RECIPE, muon=0.02, warmup=0.0, weight_decay=0.0)
-    run = Run("cnn", recipe, device="cpu")
-    weights = [p for p in run.twin.parameters() if p.ndim > 1]
-    assert [id(p) for p, _ in run.matrices] == [id(p) for p in weights[:-1]]
+    config = dataclasses.replace(CONFIG, epochs=1, muon=0.02, warmup=0.0, weight_decay=0.0)
+    one = trainer(config, "cnn")
+    weights = [p for p in one.network.parameters() if p.ndim > 1]
     before = [p.detach().clone() for p in weights]
-    x = torch.linspace(0, 9, 4 * 784).view(4, 1, 28, 28).sin()
-    run.step(lambda network: F.cross_entropy(network(x), torch.arange(4)), last=1000)
+    fit(one, steps=1)
     for weight, old in zip(weights[:-1], before[:-1], strict=True):
         moved = (weight.detach() - old).flatten(1)
         rows, columns = moved.shape
@@ -65,78 +132,106 @@ def test_muon_trains_all_matrices_but_the_last():
     assert not torch.equal(weights[-1], before[-1])
 
 
-def test_the_average_by_hand():
-    """Its decay is steps / (steps + 10) until that exceeds the recipe's."""
-    run = Run("mlp", dataclasses.replace(RECIPE, ema=0.2), device="cpu")
+@pytest.mark.parametrize("ema", [0.2, 0.9])
+def test_the_average_by_hand(ema):
+    """Its decay is steps / (steps + 10) until that exceeds the config's."""
+    one = trainer(dataclasses.replace(CONFIG, ema=ema))
     key = "linear_relu_stack.4.bias"
-    expected = run.average[key].clone()
-    for step in (1, 2, 3):
-        run.step(loss_of, last=3)
-        decay = min(0.2, step / (step + 10))
-        expected = decay * expected + (1 - decay) * run.twin.state_dict()[key]
-        torch.testing.assert_close(run.average[key], expected)
-    saved = run.network().linear_relu_stack[4].bias
+    expected = one.network.state_dict()[key].clone()
+    biases = spied(one, lambda: one.network.state_dict()[key].clone())
+    saved = fold(fit(one, steps=3)).state_dict()[key]
+    for step, bias in enumerate(biases, 1):
+        decay = min(ema, step / (step + 10))
+        expected = decay * expected + (1 - decay) * bias
     torch.testing.assert_close(saved, expected)
-    assert not torch.equal(saved, run.twin.state_dict()[key])
+    assert not torch.equal(saved, biases[-1])
 
 
-@pytest.mark.parametrize("muon", [0.0, 0.02])
-def test_a_run_that_is_saved_and_resumed_goes_on_alike(tmp_path, muon):
-    recipe = dataclasses.replace(RECIPE, muon=muon)
-    whole = Run("mlp", recipe, seed=3, device="cpu")
-    for _ in range(4):
-        whole.step(loss_of, last=4)
-    numbers = torch.rand(3, generator=whole.generator)
-    first = Run("mlp", recipe, seed=3, device="cpu")
-    for _ in range(2):
-        first.step(loss_of, last=4)
-    first.epoch = 1
-    first.save(tmp_path / "state")
+def test_in_bfloat16_weights_and_loss_stay_in_float32():
+    one = trainer(dataclasses.replace(CONFIG, bfloat16=True), "cnn")
+    seen = []
+
+    def spy(network, x):
+        logits = network(x)
+        seen.append(logits.dtype)
+        return F.cross_entropy(logits.float(), torch.arange(len(x)))
+
+    one.fit(waves(1), spy, 1, progress=False)
+    assert set(seen) == {torch.bfloat16}
+    assert {p.dtype for p in one.network.parameters()} == {torch.float32}
+    assert {p.grad.dtype for p in one.network.parameters()} == {torch.float32}
+
+
+def test_what_is_watched_is_the_average():
+    seen = []
+
+    def watch(network):
+        seen.append((network, network.training))
+        return {"accuracy": 0.5}
+
+    one = trainer()
+    fit(one, steps=2, watch=watch)
+    assert seen == [(one.average.module, False)] * 2
+
+
+class PowerError(Exception):
+    """It went out."""
+
+
+@pytest.mark.parametrize(("muon", "architecture"), [(0.0, "mlp"), (0.02, "mlp"), (0.02, "cnn")])
+def test_a_training_that_stops_goes_on_alike(tmp_path, muon, architecture):
+    config = dataclasses.replace(CONFIG, epochs=3, muon=muon)
+    whole = fit(trainer(config, architecture, 3), steps=2).state_dict()
+    state = tmp_path / "state"
+    first = trainer(config, architecture, 3)
+
+    def stops_in_the_third_epoch(epoch, generator):
+        if epoch == 2:
+            raise PowerError
+        return waves(2)(epoch, generator)
+
+    with pytest.raises(PowerError):
+        first.fit(stops_in_the_third_epoch, loss, 2, state=state, progress=False)
     assert [file.name for file in tmp_path.iterdir()] == ["state"]
-    second = Run("mlp", recipe, seed=3, device="cpu")
-    torch.rand(1, generator=second.generator)  # what the state undoes
-    second.resume(tmp_path / "state")
-    assert (second.epoch, second.steps, second.seconds) == (1, 2, first.seconds)
-    for _ in range(2):
-        second.step(loss_of, last=4)
-    for key, value in whole.average.items():
-        assert torch.equal(second.average[key], value), key
-    assert torch.equal(torch.rand(3, generator=second.generator), numbers)
+    second = trainer(config, architecture, 3)
+    again = fit(second, steps=2, state=state).state_dict()
+    assert (second.epoch, second.step) == (3, 6)
+    assert second.seconds > first.seconds
+    assert all(torch.equal(again[key], value) for key, value in whole.items())
+    # and once more, of what is finished
+    third = trainer(config, architecture, 3)
+    same = fit(third, steps=2, state=state).state_dict()
+    assert all(torch.equal(same[key], value) for key, value in whole.items())
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        lambda: Run("cnn", RECIPE, device="cpu"),
-        lambda: Run("mlp", RECIPE, seed=1, device="cpu"),
-        lambda: Run("mlp", dataclasses.replace(RECIPE, epochs=3), device="cpu"),
-        lambda: Run("mlp", dataclasses.replace(RECIPE, smoothing=0.2), device="cpu"),
-    ],
-    ids=["architecture", "seed", "epochs", "smoothing"],
-)
-def test_the_state_of_another_run_is_refused(tmp_path, other):
-    Run("mlp", RECIPE, device="cpu").save(tmp_path / "state")
-    run = other()
-    before = {key: value.clone() for key, value in run.twin.state_dict().items()}
+OTHERS = {
+    "architecture": lambda: trainer(architecture="cnn"),
+    "seed": lambda: trainer(seed=1),
+    "config": lambda: trainer(dataclasses.replace(CONFIG, epochs=3)),
+    "data": lambda: Trainer(untrained("mlp", 0, CPU), CONFIG, data="others"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_the_state_of_another_training_is_refused(tmp_path, other):
+    trainer().save(tmp_path / "state")
+    one = other()
+    before = {key: value.clone() for key, value in one.network.state_dict().items()}
     with pytest.raises(CheckpointError, match="state of another training"):
-        run.resume(tmp_path / "state")
-    assert all(torch.equal(before[key], value) for key, value in run.twin.state_dict().items())
+        fit(one, steps=1, state=tmp_path / "state")
+    assert all(torch.equal(before[key], value) for key, value in one.network.state_dict().items())
 
 
 def cut(path) -> None:
-    Run("mlp", RECIPE, device="cpu").save(path)
+    trainer().save(path)
     path.write_bytes(path.read_bytes()[:-1000])
-
-
-def unsafe(path) -> None:
-    torch.save({"run": Recipe(epochs=1)}, path)  # a class: weights_only refuses it
 
 
 BROKEN = {
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("no state"),
     "truncated": cut,
-    "an object": unsafe,
+    "an object": lambda path: torch.save({"training": CONFIG}, path),  # refused by weights_only
     "without a name": lambda path: torch.save({"epoch": 1}, path),
     "a tensor": lambda path: torch.save(torch.zeros(3), path),
     "a number": lambda path: torch.save(3, path),
@@ -149,14 +244,28 @@ def test_a_broken_state_is_an_error_of_one_line_that_names_it(tmp_path, write):
     path = tmp_path / "mlp.training"
     write(path)
     with pytest.raises(CheckpointError, match=r"mlp\.training cannot be read") as caught:
-        Run("mlp", RECIPE, device="cpu").resume(path)
+        trainer().resume(path)
     assert "delete it to start anew" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "weights_only" not in str(caught.value)
 
 
-def test_the_card_tells_of_the_run():
-    card = Run("mlp", RECIPE, seed=7, device="cpu").card()
-    assert card["recipe"] == dataclasses.asdict(RECIPE)
-    assert (card["architecture"], card["seed"], card["device"]) == ("mlp", 7, "cpu")
-    assert card["parameters"] == 669_706
+def test_the_card_tells_of_the_training():
+    card = trainer(seed=7).card()
+    assert card["config"] == dataclasses.asdict(CONFIG)
+    assert (card["epochs"], card["seed"], card["device"]) == (0, 7, "cpu")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def stop(part):
+        part.write_text("ne")
+        raise PowerError
+
+    with pytest.raises(PowerError):
+        checkpoint.write_whole(path, stop)
+    assert path.read_text() == "old"
+    checkpoint.write_whole(path, lambda part: part.write_text("new"))
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]

@@ -1,180 +1,20 @@
-"""Pictures that the app fetches from an address on the web, as scripts and assistants name them.
+"""What is fetched from the web: from which hosts, how much, and in what time."""
 
-The web is a server of this test's, which the app takes for one with a public address.
-"""
+import asyncio
 
-import ast
-import json
-import socket
-import tempfile
-import threading
-import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
+import httpx
 import pytest
-from gradio_client import Client, handle_file
 
-import hostile
-import serving
-import soaking
+from fashion_model.web import fetching
 from fashion_model.web.fetching import is_public
-from test_scripts import with_mcp
-
-SECONDS, CALL_SECONDS = 4, 6
-# Set in the app's process before it starts; and as on Spaces, on another address of this machine.
-PATCH = f"""
-import fashion_model.web.fetching
-fashion_model.web.fetching.MAX_SECONDS = {SECONDS}
-fashion_model.web.fetching.MAX_CALL_SECONDS = {CALL_SECONDS}
-fashion_model.web.fetching.is_public = lambda address: address != "127.0.0.9"
-"""
-SPACES = {"SYSTEM": "spaces", "SPACE_ID": "someone/what-garment", "SPACE_HOST": "example.invalid"}
-TEE = soaking.pictures()[0]
-
-
-ASKED: "Counter[str]" = Counter()
-
-
-class Web(BaseHTTPRequestHandler):
-    """/tee.png; /moved to it; /inside, moved to an address inside; /loop; /gone; /packed; /large;
-    /drip and /headers, which come a byte at a time."""
-
-    def do_GET(self):
-        path = self.path.partition("?")[0]
-        ASKED[path] += 1
-        moved = {"/moved": "/tee.png", "/inside": "http://127.0.0.9:1/tee.png", "/loop": "/loop"}
-        if path in moved:
-            self.send_response(302)
-            self.send_header("Location", moved[path])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif path == "/gone":
-            self.send_error(404)
-        elif path == "/headers":
-            self.drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 60)
-        else:
-            self.send_response(200)
-            if path == "/packed":
-                self.send_header("Content-Encoding", "gzip")
-            self.end_headers()
-            if path == "/drip":
-                self.drip(TEE)
-            elif path == "/large":
-                for _ in range(30):
-                    self.wfile.write(bytes(1_000_000))
-            else:
-                self.wfile.write(TEE)
-
-    def drip(self, content):
-        for byte in content[:60]:
-            self.wfile.write(bytes([byte]))
-            self.wfile.flush()
-            time.sleep(0.5)
-
-    def handle(self):
-        try:
-            super().handle()
-        except OSError:
-            return  # the app had enough
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def web():
-    """The address of the web."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def app():
-    """The address of an app that takes the web for public."""
-    try:
-        with socket.socket() as there:
-            there.bind(("127.0.0.2", 0))
-    except OSError:
-        pytest.skip("this system has no 127.0.0.2")
-    with tempfile.TemporaryDirectory(prefix="uploads-") as folder:
-        process, address = serving.run(folder, PATCH, GRADIO_SERVER_NAME="127.0.0.2", **SPACES)
-        try:
-            yield serving.wait_for(process, address)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def test_the_app_is_where_the_host_variable_says(app):
-    assert app.startswith("http://127.0.0.2:")
-    with pytest.raises(OSError, match="refused"):
-        soaking.Client(app.replace("127.0.0.2", "127.0.0.1")).upload(TEE)
-
-
-def test_a_script_names_an_address(app, web, tmp_path):
-    file = tmp_path / "tee.png"
-    file.write_bytes(TEE)
-    client = Client(app, verbose=False)
-    expected = client.predict(handle_file(file), "auto", "mlp", api_name="/predict")
-    for address in (f"{web}/tee.png", f"{web}/moved"):
-        said = client.predict(handle_file(address), "auto", "mlp", api_name="/predict")
-        assert said == pytest.approx(expected)
-    many = [handle_file(f"{web}/tee.png?{number}") for number in range(3)]
-    said = client.predict(many, "auto", "mlp", api_name="/predict_many")
-    assert [max(each, key=each.get) for each in said] == 3 * [max(expected, key=expected.get)]
-    assert ASKED["/tee.png"] >= 5
-    client.close()
-
-
-def test_an_assistant_names_an_address(app, web):
-    async def calls(session):
-        names = [tool.name for tool in (await session.list_tools()).tools]
-        (name,) = (each for each in names if each.endswith("predict"))  # after the Space's own
-        arguments = {"image": f"{web}/tee.png?mcp", "network": "mlp"}
-        return await session.call_tool(name, arguments)
-
-    result = with_mcp(app, calls)
-    assert not result.isError, result
-    said = ast.literal_eval(result.content[0].text)
-    assert max(said, key=said.get) == "T-shirt/top"
-
-
-@pytest.mark.parametrize(
-    "path", ["/gone", "/inside", "/loop", "/packed", "/large", "/drip", "/headers"]
-)
-def test_what_cannot_be_fetched_is_told_in_time(app, web, path):
-    image = {"path": f"{web}{path}", "meta": hostile.META}
-    started = time.monotonic()
-    event, said = serving.call(app, "predict", image)
-    took = time.monotonic() - started
-    assert event == "error"
-    assert "cannot be fetched" in json.dumps(said)
-    assert took < 20  # a byte of /drip takes half a second, and there are 60
-    assert ASKED[path]
-
-
-def test_all_addresses_of_a_call_have_one_deadline(app, web):
-    """Each would take SECONDS; and more than a call's pictures are not begun with."""
-    images = [{"path": f"{web}/drip?{number}", "meta": hostile.META} for number in range(65)]
-    started = time.monotonic()
-    event, said = serving.call(app, "predict_many", images[:20])
-    assert (event, "cannot be fetched" in json.dumps(said)) == ("error", True)
-    assert time.monotonic() - started < 20
-    before = ASKED["/drip"]
-    event, said = serving.call(app, "predict_many", images)
-    assert (event, "64 addresses" in json.dumps(said)) == ("error", True)
-    assert ASKED["/drip"] == before
-
 
 PUBLIC = "8.8.8.8 93.184.215.14 2606:4700::6810:84e5"
 INSIDE = """127.0.0.1 10.1.2.3 192.168.0.9 172.16.0.1 169.254.169.254 100.64.0.1 100.100.100.200
 192.0.0.192 0.0.0.0 224.0.0.1 240.0.0.1 ::1 :: fe80::1 fc00::1 fec0::1 ff02::1 ::ffff:10.0.0.1
 2002:7f00:1:: 64:ff9b::7f00:1 64:ff9b:1::a00:1 2001:0:7f00:1::1 168.63.129.16 localhost"""
+
+CLIENT = httpx.AsyncClient  # that of httpx itself: fetched replaces it
+PACKED = {"content-encoding": "br"}
 
 
 @pytest.mark.parametrize("address", PUBLIC.split())
@@ -185,3 +25,66 @@ def test_public_addresses(address):
 @pytest.mark.parametrize("address", INSIDE.split())
 def test_addresses_inside(address):
     assert not is_public(address)
+
+
+def fetched(monkeypatch, handle, url="http://example.org/a.png", seconds=5.0):
+    """What _fetch_in_time makes of a web that handle answers for; every host is public."""
+
+    async def getaddrinfo(_loop, host, port, **_):
+        return [(0, 0, 0, "", ("10.0.0.1" if host == "inside.org" else "93.184.215.14", port))]
+
+    monkeypatch.setattr(
+        httpx, "AsyncClient", lambda **_: CLIENT(transport=httpx.MockTransport(handle))
+    )
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    return asyncio.run(fetching._fetch_in_time(url, seconds))
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_asked(monkeypatch):
+    asked = []
+
+    def handle(request):
+        asked.append(
+            (str(request.url), request.headers["host"], request.extensions["sni_hostname"])
+        )
+        return httpx.Response(200, content=b"picture")
+
+    assert fetched(monkeypatch, handle, "https://me:word@example.org:8443/a?b=c") == b"picture"
+    assert asked == [("https://93.184.215.14:8443/a?b=c", "example.org:8443", "example.org")]
+
+
+def test_redirects_are_followed_and_checked(monkeypatch):
+    def handle(request):
+        location = {"/a.png": "/b.png", "/b.png": "http://inside.org/"}.get(request.url.path)
+        return httpx.Response(302, headers={"location": location})
+
+    with pytest.raises(ValueError, match="inside"):
+        fetched(monkeypatch, handle)
+    with pytest.raises(ValueError, match="redirects"):
+        fetched(monkeypatch, lambda _: httpx.Response(302, headers={"location": "/a.png"}))
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://a/b", "http://", "http://inside.org/"]
+)
+def test_what_is_no_public_address_is_not_asked(monkeypatch, url):
+    with pytest.raises(ValueError):
+        fetched(monkeypatch, lambda _: pytest.fail("asked"), url)
+
+
+def test_what_is_large_packed_gone_or_late(monkeypatch):
+    async def endless():
+        while True:
+            yield bytes(1_000_000)
+
+    with pytest.raises(ValueError, match="large"):
+        fetched(monkeypatch, lambda _: httpx.Response(200, content=endless()))
+    for response in ({"status_code": 404}, {"status_code": 200, "headers": PACKED}):
+        with pytest.raises(ValueError, match="packed"):
+            fetched(monkeypatch, lambda _, response=response: httpx.Response(**response))
+
+    async def late(_):
+        await asyncio.sleep(9)
+
+    with pytest.raises(TimeoutError):
+        fetched(monkeypatch, late, seconds=0.05)

@@ -74,7 +74,7 @@ def replicas(process: subprocess.Popen[bytes]) -> list[int]:
     return [
         int(pid)
         for pid, _, args in rows
-        if "ServeReplica:fashion:Reader" in args and ours(int(pid))
+        if "ServeReplica:fashion:Replica" in args and ours(int(pid))
     ]
 
 
@@ -85,6 +85,7 @@ def wait_until(true) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_killing_one_of_two_replicas_loses_no_request(ray):
     over = threading.Event()

@@ -1,6 +1,6 @@
 """Pictures of garments made up for training: on cluttered grounds, on white, worn by a person.
 
-Fashion-MNIST has no colour, no background and no wearer; these pictures add them, and know
+Fashion-MNIST has no color, no background and no wearer; these pictures add them, and know
 which pixels are the garment. Arrays are float32 RGB (H, W, 3) in [0, 1], masks (H, W) in [0, 1].
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
@@ -22,9 +23,9 @@ TROUSER, DRESS, SHOES, BAG = 1, 3, (5, 7, 9), 8
 
 @dataclass(frozen=True)
 class Cutout:
-    """A garment without its ground: colour float32 (h, w, 3), mask float32 (h, w)."""
+    """A garment without its ground: color float32 (h, w, 3), mask float32 (h, w)."""
 
-    colour: Array
+    color: Array
     mask: Array
 
 
@@ -50,6 +51,18 @@ class Wardrobe:
         masks = np.stack([ndimage.binary_fill_holes(mask) for mask in closed]).astype(np.uint8)
         return Wardrobe(pixels, masks, labels, real or {})
 
+    @staticmethod
+    def sample(
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        count: int,
+        rng: np.random.Generator,
+        real: Mapping[int, Sequence[Cutout]] | None = None,
+    ) -> "Wardrobe":
+        """of so many of images uint8 (N, 28, 28) and their labels (N,), drawn by rng."""
+        some = rng.permutation(len(images))[:count]
+        return Wardrobe.of(images[some].numpy(), labels[some].numpy(), real)
+
     def garment(self, rng: np.random.Generator, label: int, share_real: float = 0.3) -> Cutout:
         """A garment of class label, trimmed to its mask; share_real of them from real photos."""
         cutouts = self.real.get(label, ())
@@ -66,7 +79,7 @@ def trimmed(cutout: Cutout) -> Cutout:
     if len(rows) < 3 or len(columns) < 3:
         return cutout
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Cutout(cutout.colour[box], cutout.mask[box])
+    return Cutout(cutout.color[box], cutout.mask[box])
 
 
 def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
@@ -76,15 +89,15 @@ def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
     return np.asarray(image, dtype=np.float32) / 255
 
 
-def colour(rng: np.random.Generator, dull: float = 0.5) -> Array:
-    """An RGB colour (3,); the share dull of them is nearly grey."""
+def color(rng: np.random.Generator, dull: float = 0.5) -> Array:
+    """An RGB color (3,); the share dull of them is nearly gray."""
     value = rng.random()
     tint = rng.normal(0, 0.04 if rng.random() < dull else 0.25, 3)
     return np.clip(value + tint, 0, 1).astype(np.float32)
 
 
 def pattern(rng: np.random.Generator, size: int) -> Array:
-    """A texture (size, size, 3) to lay over a colour, around 0: stripes, checks, prints, weave."""
+    """A texture (size, size, 3) to lay over a color, around 0: stripes, checks, prints, weave."""
     y, x = np.mgrid[:size, :size].astype(np.float32) / size
     angle = rng.choice([0, np.pi / 2, rng.random() * np.pi])
     along = x * np.cos(angle) + y * np.sin(angle)
@@ -110,20 +123,20 @@ def pattern(rng: np.random.Generator, size: int) -> Array:
 
 def ground(rng: np.random.Generator, size: int) -> Array:
     """A background (size, size, 3): wood, tiles, carpet, cloth or wall, with light falling off."""
-    base = np.ones((size, size, 3), np.float32) * colour(rng, 0.7)
+    base = np.ones((size, size, 3), np.float32) * color(rng, 0.7)
     for _ in range(int(rng.integers(0, 3))):
         base += pattern(rng, size) * rng.uniform(0.2, 1)
     if rng.random() < 0.25:  # two surfaces meet: a wall and a floor, the edge of a bed
         y, x = np.mgrid[:size, :size] / size
         angle, offset = rng.random() * 2 * np.pi, rng.uniform(0.25, 0.5)
         side = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle) > offset * 0.9
-        base = np.where(side[..., None], colour(rng, 0.7) + pattern(rng, size) * 0.5, base)
+        base = np.where(side[..., None], color(rng, 0.7) + pattern(rng, size) * 0.5, base)
     clipped: Array = np.clip(base, 0, 1)
     return clipped
 
 
 def paper(rng: np.random.Generator, size: int) -> Array:
-    """A shop's background: white or light grey, perhaps a little darker to one side."""
+    """A shop's background: white or light gray, perhaps a little darker to one side."""
     level = rng.choice([1.0, rng.uniform(0.85, 1.0)])
     y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
     slope = (x * rng.normal(0, 0.04) + y * rng.normal(0, 0.06))[..., None]
@@ -132,7 +145,7 @@ def paper(rng: np.random.Generator, size: int) -> Array:
 
 
 def dyed(rng: np.random.Generator, pixels: Array, mask: Array) -> Cutout:
-    """A Fashion-MNIST image (28, 28) and its mask in colour, at 84x84, with a texture."""
+    """A Fashion-MNIST image (28, 28) and its mask in color, at 84x84, with a texture."""
     size = 84
     big = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
     shade = 1 - np.asarray(big, np.float32) / 255  # the originals' negative: dark cloth is bright
@@ -143,7 +156,7 @@ def dyed(rng: np.random.Generator, pixels: Array, mask: Array) -> Cutout:
     mean = (shade * inside).sum() / max(inside.sum(), 1)
     sign = 1 if rng.random() < 0.85 else -1
     relief = (shade - mean) * sign * rng.uniform(0.5, 1.2)
-    cloth = colour(rng, 0.4) + relief[..., None]
+    cloth = color(rng, 0.4) + relief[..., None]
     if rng.random() < 0.5:
         cloth = cloth + pattern(rng, size) * rng.uniform(0.3, 1)
     return Cutout(np.clip(cloth, 0, 1).astype(np.float32), inside.astype(np.float32))
@@ -156,7 +169,7 @@ def place(
     size = canvas.shape[0]
     x0, y0, x1, y1 = box
     width, height = max(2, round(x1 - x0)), max(2, round(y1 - y0))
-    rgba = np.dstack([cutout.colour, cutout.mask[..., None]])
+    rgba = np.dstack([cutout.color, cutout.mask[..., None]])
     image = Image.fromarray((rgba * 255).astype(np.uint8), "RGBA").resize(
         (width, height), Image.Resampling.BILINEAR
     )

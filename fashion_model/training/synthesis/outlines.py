@@ -1,25 +1,24 @@
-"""The strokes that tops, dresses and trousers are doodled with.
+"""The ten garments as people draw them, drawn anew every time.
 
-Strokes are lists of points (x, y), x to the right and y down, with the garment about in
-[-1, 1] x [-1, 1]. Tops and trousers are drawn as halves, of which the right one is the mirror
-image of the left one.
+Tops and trousers are drawn as halves, of which the right one is the mirror image of the left one.
 """
 
-import numpy as np
+from collections.abc import Callable
 
-Point = tuple[float, float]
-Strokes = list[list[Point]]
-Rng = np.random.Generator
+import numpy as np
+from PIL import Image
+
+from fashion_model.training.synthesis.shoes import boot, sandal, sneaker
+from fashion_model.training.synthesis.sketches import Point, Rng, Strokes, arc, box, drawn
+
+
+def garment_drawing(rng: Rng, label: int) -> Image.Image:
+    """A black line drawing on white, "L", up to 224x224, of a garment of class label."""
+    return drawn(rng, GARMENTS[label](rng))
 
 
 def _mirrored(strokes: Strokes) -> Strokes:
     return strokes + [[(-x, y) for x, y in stroke] for stroke in strokes]
-
-
-def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float) -> list[Point]:
-    """Part of an ellipse around (x, y), from angle start to stop in turns; 0.25 is down."""
-    turns = np.linspace(start, stop, 14) * 2 * np.pi
-    return [(x + rx * float(np.cos(t)), y + ry * float(np.sin(t))) for t in turns]
 
 
 def _top(
@@ -35,20 +34,16 @@ def _top(
     end_x, end_y = shoulder_x + length * dx, shoulder_y + 0.06 + length * dy
     cuff_x, cuff_y = end_x - wide * dy, end_y + wide * dx
     pit_x, pit_y = rng.uniform(0.36, 0.5), shoulder_y + rng.uniform(0.38, 0.5)
-    if cuff_x < pit_x + 0.04:
-        cuff_x = pit_x + 0.04
+    cuff_x = max(cuff_x, pit_x + 0.04)
     hem = rng.uniform(*bottom)
     hem_x = pit_x + rng.uniform(-0.06, 0.14)
-    side: Strokes = [
-        [(-collar, -0.95), (-shoulder_x, shoulder_y), (-end_x, end_y)],
-        [(-end_x, end_y), (-cuff_x, cuff_y)],
-        [(-cuff_x, cuff_y), (-pit_x, pit_y)],
-        [(-pit_x, pit_y), (-hem_x, hem)],
-    ]
+    end, cuff, pit = (-end_x, end_y), (-cuff_x, cuff_y), (-pit_x, pit_y)
+    side: Strokes = [[(-collar, -0.95), (-shoulder_x, shoulder_y), end], [end, cuff], [cuff, pit]]
+    side.append([pit, (-hem_x, hem)])
     if rng.random() < 0.5:
         side = [[point for stroke in side for point in stroke]]
-    strokes = _mirrored(side)
-    strokes.append([(-hem_x, hem), (0.0, hem + rng.normal(0, 0.03)), (hem_x, hem)])
+    bottom_edge = [(-hem_x, hem), (0.0, hem + rng.normal(0, 0.03)), (hem_x, hem)]
+    strokes = [*_mirrored(side), bottom_edge]
     kind = neck if neck != "any" else rng.choice(["round", "vee", "flat", "double"])
     depth = rng.uniform(0.08, 0.28)
     if kind in ("round", "double"):
@@ -77,9 +72,8 @@ def pullover(rng: Rng) -> Strokes:
         y = at["hem"] - 0.12
         strokes.append([(-at["hem_x"], y), (at["hem_x"], y)])
     if rng.random() < 0.5:  # cuffs
-        k = 0.15
-        inner = (at["end_x"] - k * 0.5, at["end_y"] - k), (at["cuff_x"] - k * 0.5, at["cuff_y"] - k)
-        strokes += _mirrored([[(-x, y) for x, y in inner]])
+        inner = [(0.075 - at[f"{key}_x"], at[f"{key}_y"] - 0.15) for key in ("end", "cuff")]
+        strokes += _mirrored([inner])
     if rng.random() < 0.3:
         for y in np.linspace(-0.3, at["hem"] - 0.2, int(rng.integers(1, 4))):
             strokes.append([(-at["pit_x"], float(y)), (at["pit_x"], float(y))])
@@ -101,8 +95,7 @@ def shirt(rng: Rng) -> Strokes:
     x = rng.choice([0.0, 0.06])
     strokes += _buttons(rng, float(x), low + 0.12, at["hem"] - 0.12)
     if rng.random() < 0.5:
-        x0, x1, y0, y1 = 0.14, 0.34, -0.35, -0.08
-        strokes.append([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
+        strokes.append(box(0.14, -0.35, 0.34, -0.08))
     return strokes
 
 
@@ -116,8 +109,8 @@ def coat(rng: Rng) -> Strokes:
     if style == 0:  # closed, with a zip
         strokes.append([(0, -0.9), (0, hem)])
         strokes.append(arc(0, -0.95, c, 0.12, 0.5, 0.0))
-    elif style == 1:  # lapels
-        low = rng.uniform(-0.4, 0.0)
+    elif style == 1:
+        low = rng.uniform(-0.4, 0.0)  # of the lapels
         strokes += _mirrored([[(-c, -0.95), (-c - 0.12, -0.6), (0, low)], [(-c, -0.95), (0, low)]])
         strokes.append([(0, low), (0, hem)])
         strokes += _buttons(rng, 0.08, low + 0.12, hem - 0.3)
@@ -170,12 +163,10 @@ def trouser(rng: Rng) -> Strokes:
     waist, hip = rng.uniform(0.28, 0.48), rng.uniform(0.36, 0.56)
     leg, gap = rng.uniform(0.2, 0.42), rng.uniform(0.02, 0.3)
     crotch = rng.uniform(-0.45, -0.1)
-    side: Strokes = [
-        [(-waist, -1.0), (-hip, crotch), (-gap - leg, 1.0)],
-        [(-gap - leg, 1.0), (-gap, 1.0)],
-        [(-gap, 1.0), (0, crotch)],
-    ]
-    strokes = _mirrored(side)
+    outer, inner = (-gap - leg, 1.0), (-gap, 1.0)
+    strokes = _mirrored(
+        [[(-waist, -1.0), (-hip, crotch), outer], [outer, inner], [inner, (0, crotch)]]
+    )
     strokes.append([(-waist, -1.0), (waist, -1.0)])
     if rng.random() < 0.6:
         y = -1 + rng.uniform(0.1, 0.2)
@@ -185,3 +176,32 @@ def trouser(rng: Rng) -> Strokes:
     if rng.random() < 0.3:
         strokes += _mirrored([[(-waist, -0.75), (-waist + 0.15, -0.8), (-waist + 0.18, -0.95)]])
     return strokes
+
+
+def bag(rng: Rng) -> Strokes:
+    wide, narrow = rng.uniform(0.6, 1.0), rng.uniform(0.5, 1.0)
+    top, bottom = rng.uniform(-0.3, 0.0), rng.uniform(0.5, 0.95)
+    body: list[Point] = [(-narrow, top), (-wide, bottom), (wide, bottom), (narrow, top)]
+    strokes: Strokes = [[*body, (-narrow, top)]]
+    reach, rise = rng.uniform(0.25, 0.6) * narrow * 1.4, rng.uniform(0.3, 0.9)
+    strokes.append(arc(0, top, reach, rise, 0.5, 1.0))
+    if rng.random() < 0.4:
+        strokes.append(arc(0, top, reach * 0.8, rise * 0.8, 0.5, 1.0))
+    style = rng.integers(4)
+    if style == 0:  # a flap
+        low = top + (bottom - top) * rng.uniform(0.3, 0.6)
+        strokes.append([(-narrow, top), (-narrow * 0.5, low), (narrow * 0.5, low), (narrow, top)])
+    elif style == 1:
+        strokes.append([(-narrow, top + 0.15), (narrow, top + 0.15)])
+    elif style == 2:
+        strokes.append([(-narrow, top), (0, top + 0.4), (narrow, top)])
+    if rng.random() < 0.4:
+        strokes.append(arc(0, top + 0.3, 0.07, 0.07, 0, 1))
+    return strokes
+
+
+# In the order of networks.CLASSES
+GARMENTS: tuple[Callable[[Rng], Strokes], ...] = (
+    *(t_shirt, trouser, pullover, dress, coat),
+    *(sandal, shirt, sneaker, bag, boot),
+)

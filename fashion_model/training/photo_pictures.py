@@ -1,0 +1,160 @@
+"""What the photo network learns from: people's photos, cut-outs of them, and what is made up."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from torch import nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from fashion_model.datasets import LabeledPicture, Pairs
+from fashion_model.preprocessing.decode import decode
+from fashion_model.preprocessing.geometry import as_rgb
+from fashion_model.preprocessing.segmentation import mask_logits
+from fashion_model.training.pictures import NONE, balanced, with_targets
+from fashion_model.training.synthesis.garments import (
+    TROUSER,
+    Array,
+    Cutout,
+    Wardrobe,
+    dyed,
+    ground,
+    paper,
+    spoil,
+    trimmed,
+)
+from fashion_model.training.synthesis.photos import worn
+
+# Each pool of pictures, its share of all views, and how much it makes up for rare targets: at 0
+# each picture is shown as often, at 1 each target. "home", "worn" and "things" are people's photos
+# by origin; "cutouts" are garments of "home" without their ground; "dyed" are Fashion-MNIST's
+# images in color; "people" are made up, and wear both; "drawn" and "none drawn" are drawings.
+POOLS = {
+    "home": (0.30, 0.5),
+    "worn": (0.22, 0.5),
+    "things": (0.10, 0.0),
+    "cutouts": (0.12, 0.5),
+    "people": (0.06, 0.0),
+    "dyed": (0.12, 0.0),
+    "drawn": (0.04, 0.7),
+    "none drawn": (0.02, 0.0),
+    "grounds": (0.02, 0.0),
+}
+LONGEST = 192  # pixels of a picture's longest edge
+SIDE = 112  # pixels a side of what is made up
+# How many images of each class are dyed: more of what photos lack
+DYED = (250, 150, 220, 320, 320, 420, 320, 280, 1100, 300)
+PEOPLE, GROUNDS = 1400, 400
+WORN = {0: 0.36, 2: 0.1, 4: 0.12, 6: 0.17, 3: 0.17, 1: 0.08}  # share of each class among people
+CLEAR = (0.1, 0.9)  # of [0, 1]: a mask's values between these are in doubt
+PLAUSIBLE = (0.1, 0.75)  # share of a photo that its garment covers
+
+Item = tuple[Array, tuple[int, ...]]  # uint8 RGB, or a cut-out's RGBA, (H, W, C), and its targets
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Pictures of one kind, and how often each is shown, float64 (N,), which sums to 1."""
+
+    items: Sequence[Item]
+    weights: Array
+
+    @staticmethod
+    def of(name: str, items: Sequence[Item]) -> "Pool":
+        _, power = POOLS[name]
+        return Pool(items, balanced([targets for _, targets in items], power).numpy())
+
+    def draw(self, rng: np.random.Generator) -> Item:
+        return self.items[int(rng.choice(len(self.items), p=self.weights))]
+
+
+def pools(
+    labeled: Sequence[LabeledPicture],
+    fashion_mnist: Pairs,
+    segmenter: nn.Module,
+    seed: int,
+    progress: bool = True,
+) -> dict[str, Pool]:
+    """All that is learned from, by the names of POOLS; those that stay empty are left out."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[Item]] = {name: [] for name in POOLS}
+    every = list(with_targets(labeled))
+    for picture, targets in tqdm(every, desc="photos", disable=not progress, mininterval=5.0):
+        array, name = _array(picture), _pool(picture, targets)
+        found[name].append((array, targets))
+        if name == "home" and len(targets) == 1 and NONE not in targets:
+            rgba = cut_out(array, segmenter)
+            found["cutouts"] += [] if rgba is None else [(rgba, targets)]
+    wardrobe = _wardrobe(rng, fashion_mnist, found["cutouts"])
+    found["dyed"] = list(_dyed(rng, wardrobe))
+    found["people"] = [_person(rng, wardrobe) for _ in range(PEOPLE)]
+    for _ in range(GROUNDS):
+        canvas = paper(rng, SIDE) if rng.random() < 0.3 else ground(rng, SIDE)
+        found["grounds"].append((_bytes(spoil(rng, canvas)), (NONE,)))
+    return {name: Pool.of(name, items) for name, items in found.items() if items}
+
+
+def _array(picture: LabeledPicture) -> Array:
+    whole = decode(picture.path).convert("RGB")
+    whole.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+    return np.array(whole)
+
+
+def _pool(picture: LabeledPicture, targets: tuple[int, ...]) -> str:
+    if picture.kind == "drawing":
+        return "none drawn" if targets == (NONE,) else "drawn"
+    return picture.origin if picture.origin in ("worn", "things") else "home"
+
+
+def cut_out(picture: Array, segmenter: nn.Module) -> Array | None:
+    """The garment in picture, uint8 (H, W, 3), as RGBA; None where its outline is in doubt."""
+    logits, _ = mask_logits(as_rgb(picture), segmenter)
+    size = list(picture.shape[:2])
+    mask = F.interpolate(logits.sigmoid(), size, mode="bilinear")[0, 0].numpy()
+    clear = ((mask < CLEAR[0]) | (mask > CLEAR[1])).mean()
+    if clear < 0.9 or not PLAUSIBLE[0] < (mask > 0.5).mean() < PLAUSIBLE[1]:
+        return None
+    parts, count = ndimage.label(mask > 0.5)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
+    specks = 1 + np.flatnonzero(sizes < 0.2 * sizes.max())
+    mask[np.isin(parts, specks)] = 0
+    alpha = np.clip((mask - 0.4) / 0.2, 0, 1)
+    rows, columns = (np.flatnonzero((alpha > 0.5).any(axis)) for axis in (1, 0))
+    if len(rows) < 20 or len(columns) < 20:
+        return None
+    box = np.s_[max(rows[0] - 2, 0) : rows[-1] + 3, max(columns[0] - 2, 0) : columns[-1] + 3]
+    return np.dstack([picture, _bytes(alpha)])[box].copy()
+
+
+def _wardrobe(rng: np.random.Generator, fashion_mnist: Pairs, cutouts: Sequence[Item]) -> Wardrobe:
+    images, labels = (tensor.numpy() for tensor in fashion_mnist)
+    chosen = [rng.permutation(np.flatnonzero(labels == k))[:n] for k, n in enumerate(DYED)]
+    real: dict[int, list[Cutout]] = {}
+    for rgba, (label,) in cutouts:
+        part = rgba.astype(np.float32) / 255
+        real.setdefault(label, []).append(Cutout(part[..., :3], part[..., 3]))
+    every = np.concatenate(chosen)
+    return Wardrobe.of(images[every], labels[every], real)
+
+
+def _dyed(rng: np.random.Generator, wardrobe: Wardrobe) -> Iterator[Item]:
+    for pixels, mask, label in zip(wardrobe.pixels, wardrobe.masks, wardrobe.labels, strict=True):
+        garment = trimmed(dyed(rng, pixels, mask))
+        soft = 0.8 if rng.random() < 0.5 else 0.0
+        color = ndimage.gaussian_filter(garment.color, (soft, soft, 0), mode="mirror")
+        yield _bytes(np.dstack([color, garment.mask])), (int(label),)
+
+
+def _person(rng: np.random.Generator, wardrobe: Wardrobe) -> Item:
+    label = int(rng.choice(list(WORN), p=list(WORN.values())))
+    canvas = paper(rng, SIDE) if rng.random() < 0.7 else ground(rng, SIDE)
+    other = wardrobe.garment(rng, 0 if label == TROUSER else TROUSER, 0.7)
+    worn(rng, canvas, wardrobe.garment(rng, label, 0.7), label, other)
+    return _bytes(canvas), (label,)
+
+
+def _bytes(canvas: Array) -> Array:
+    return (np.clip(canvas, 0, 1) * 255).astype(np.uint8)

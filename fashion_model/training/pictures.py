@@ -1,0 +1,230 @@
+"""Pictures to train on: people's photos and drawings, and others made up of Fashion-MNIST.
+
+Every one goes through preprocess, so that training sees what users will send.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+from torchvision.transforms import v2
+
+from fashion_model import datasets as data
+from fashion_model.datasets import LabeledPicture
+from fashion_model.errors import InputError
+from fashion_model.networks import CLASSES
+from fashion_model.preprocessing import Detectors, preprocess
+from fashion_model.preprocessing.decode import decode
+from fashion_model.training.synthesis.garments import Wardrobe, ground, paper, spoil
+from fashion_model.training.synthesis.outlines import garment_drawing
+from fashion_model.training.synthesis.photos import snapshot
+from fashion_model.training.synthesis.sketches import SIDE, penned, scribbles, sketched, warped
+from fashion_model.training.synthesis.things import nonsense
+
+NONE = len(CLASSES)  # among targets: none of the ten is right, as the eleventh logit says
+T_SHIRT, TROUSER, DRESS, COAT, SHIRT = 0, 1, 3, 4, 6
+# What pictures usually show whose label names no class: some are as much a class as none of the
+# ten. None: not for training
+USUALLY: dict[str, tuple[int, ...] | None] = {
+    **dict.fromkeys(("Polo", "Undershirt", "Top"), (T_SHIRT, SHIRT)),
+    "Blazer": (COAT,),
+    "Blouse": (SHIRT,),
+    **dict.fromkeys(("Shorts", "shorts", "tights"), (TROUSER, NONE)),
+    **dict.fromkeys(("Skirt", "skirt"), (DRESS, NONE)),
+    "Body": None,
+}
+PHOTO_COPIES, GARMENT_COPIES, THING_COPIES = 5, 12, 4  # besides each picture as it is
+MADE_UP = 12_000  # photos, and as many drawings, out of Fashion-MNIST
+NOTHING = 1_000  # grounds without a garment, and as many scribbles
+DRAWN, NONSENSE = 10_000, 6_000  # by rule
+ASKED = 64  # pictures at a time that a teacher is asked about
+
+Item = tuple[Image.Image, str, tuple[int, ...]]  # picture, kind, targets, NONE among them
+# Pictures and the kind of each -> confidences (N, 10): a Classifier that sees the whole picture
+Teacher = Callable[[Sequence[tuple[Image.Image, str]]], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Training pictures, whole in memory.
+
+    pixels: uint8 (N, 28, 28). targets: bool (N, 10), the classes that count as right; a row
+    without any may be none of the ten, and every confidence should be a tenth. confidences:
+    float16 (N, 10), what a teacher says of the pictures that pixels were made from, or None.
+    """
+
+    pixels: torch.Tensor
+    targets: torch.Tensor
+    confidences: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that there is, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    @staticmethod
+    def from_labels(images: torch.Tensor, labels: torch.Tensor) -> "Pictures":
+        """images uint8 (N, 28, 28) with one class each, labels int (N,)."""
+        return Pictures(images, F.one_hot(labels.long(), len(CLASSES)).bool())
+
+    @staticmethod
+    def concatenate(parts: "Sequence[Pictures]") -> "Pictures":
+        """One after the other; with confidences where all that are not empty have them."""
+        taught = [part.confidences for part in parts if part.confidences is not None]
+        whole = bool(taught) and len(taught) == sum(len(part) > 0 for part in parts)
+        return Pictures(
+            torch.cat([part.pixels for part in parts]),
+            torch.cat([part.targets for part in parts]),
+            torch.cat(taught) if whole else None,
+        )
+
+
+def read(items: Iterable[Item], segmenter: nn.Module, teacher: Teacher | None = None) -> Pictures:
+    """items as a network reads them; none in which nothing is found."""
+    pixels, targets, confidences = [], [], []
+    found_in = _preprocessed(items, Detectors(segmenter))
+    while some := list(islice(found_in, ASKED)):
+        for _, found, right in some:
+            pixels.append((found * 255).round().byte())
+            targets.append(one_hot([right])[0])
+        if teacher is not None:
+            confidences.append(teacher([whole for whole, _, _ in some]).half())
+    if not pixels:
+        return Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
+    taught = torch.cat(confidences) if confidences else None
+    every = torch.stack(targets)
+    return Pictures(torch.stack(pixels), every[:, :NONE] & ~every[:, NONE:], taught)
+
+
+def balanced(labels: Sequence[Hashable], power: float) -> torch.Tensor:
+    """How often to show each of some pictures, float64 (N,), which sums to 1; power 0: each picture
+    as often as the next, 1: each label as often."""
+    counts = Counter(labels)
+    weights = torch.tensor([counts[label] ** -power for label in labels], dtype=torch.float64)
+    return weights / weights.sum()
+
+
+def one_hot(targets: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    """targets as bool (N, 11), 1 where a class, or none of them, counts as right."""
+    rows = torch.zeros(len(targets), NONE + 1, dtype=torch.bool)
+    for row, right in zip(rows, targets, strict=True):
+        row[list(right) or [NONE]] = True
+    return rows
+
+
+def _preprocessed(
+    items: Iterable[Item], detectors: Detectors
+) -> Iterator[tuple[tuple[Image.Image, str], torch.Tensor, tuple[int, ...]]]:
+    for picture, kind, targets in items:
+        try:
+            model_input = preprocess(picture, detectors, kind)
+        except InputError:
+            continue
+        yield (picture, kind), model_input.tensor[0, 0], targets
+
+
+def with_targets(
+    labeled: Sequence[LabeledPicture],
+) -> Iterator[tuple[LabeledPicture, tuple[int, ...]]]:
+    """labeled with the targets to train for, corrected; those that are no use are left out."""
+    for item in data.corrected(labeled, keep_single=True):
+        targets = item.targets or USUALLY.get(item.label, (NONE,))
+        if targets is not None:
+            yield item, targets
+
+
+def unchanged(labeled: Sequence[LabeledPicture], kind: str) -> Iterator[Item]:
+    """Each picture of this kind among labeled, once and as it is."""
+    for item, targets in with_targets(labeled):
+        if item.kind == kind:
+            yield decode(item.path), kind, targets
+
+
+def photos(labeled: Sequence[LabeledPicture], copies: int | None = None) -> Iterator[Item]:
+    """Each photo as it is and in copies (None: PHOTO_COPIES): turned, lit and scaled anew."""
+    for picture, kind, targets in unchanged(labeled, "photo"):
+        picture = picture.convert("RGB")
+        yield picture, kind, targets
+        rim = np.median(np.asarray(picture)[[0, -1]].reshape(-1, 3), 0)
+        change = v2.Compose(
+            [
+                v2.RandomHorizontalFlip(),
+                v2.RandomAffine(
+                    12, (0.08, 0.08), (0.85, 1.15), 5, v2.InterpolationMode.BILINEAR, rim.tolist()
+                ),
+                v2.ColorJitter(0.25, 0.25, 0.25),
+            ]
+        )
+        for copy in range(PHOTO_COPIES if copies is None else copies):
+            changed = change(picture)
+            if copy % 3 == 2:  # a small one
+                changed.thumbnail((72, 72), Image.Resampling.BOX)
+            yield changed, kind, targets
+
+
+def drawings(labeled: Sequence[LabeledPicture], generator: torch.Generator) -> Iterator[Item]:
+    """Each drawing as it is and drawn again, bent, with other pens: garments more often."""
+    for picture, kind, targets in unchanged(labeled, "drawing"):
+        yield picture, kind, targets
+        ink = 1 - torch.from_numpy(np.array(picture.convert("L"))).float()[None, None] / 255
+        copies = THING_COPIES if NONE in targets else GARMENT_COPIES
+        ink = F.interpolate(F.pad(ink, (24,) * 4), (SIDE, SIDE), mode="bilinear", antialias=True)
+        again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
+        again[::2] = penned(again[::2], generator)
+        for line in again:
+            yield _black_on_white(line), kind, targets
+
+
+def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterator[Item]:
+    """Fashion-MNIST's garments laid somewhere or worn, and drawn as lines."""
+    rng = np.random.default_rng(seed)
+    for _ in range(MADE_UP):
+        array, _, label = snapshot(rng, wardrobe)
+        yield Image.fromarray(array), "photo", (label,)
+    rows = torch.arange(len(wardrobe.labels))[:MADE_UP]
+    for part in rows.split(250):
+        pixels, masks = (torch.from_numpy(each)[part] for each in (wardrobe.pixels, wardrobe.masks))
+        for line, label in zip(
+            sketched(pixels, masks, generator), wardrobe.labels[part.numpy()], strict=True
+        ):
+            yield _black_on_white(line), "drawing", (int(label),)
+
+
+def by_rule(generator: torch.Generator, seed: int) -> Iterator[Item]:
+    """Garments and other things drawn by rule, scribbles, and grounds where nothing lies."""
+    rng = np.random.default_rng(seed)
+    for i in range(DRAWN):
+        label = i % len(CLASSES)
+        yield garment_drawing(rng, label), "drawing", (label,)
+    for _ in range(NONSENSE):
+        yield nonsense(rng), "drawing", (NONE,)
+    for i, line in enumerate(scribbles(NOTHING, generator)):
+        yield _black_on_white(line), "drawing", (NONE,)
+        canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
+        yield Image.fromarray((canvas * 255).astype(np.uint8)), "photo", (NONE,)
+
+
+def for_people(
+    labeled: Sequence[LabeledPicture], fashion_mnist: data.Pairs, seed: int
+) -> Iterator[Item]:
+    """All that a network for people's photos and drawings learns, the same for the same seed."""
+    torch.manual_seed(seed)  # for torchvision's transforms
+    generator = torch.Generator().manual_seed(seed)
+    yield from photos(labeled)
+    yield from drawings(labeled, generator)
+    wardrobe = Wardrobe.sample(*fashion_mnist, MADE_UP, np.random.default_rng(seed))
+    yield from made_up(wardrobe, generator, seed)
+    yield from by_rule(generator, seed)
+
+
+def _black_on_white(line: torch.Tensor) -> Image.Image:
+    """line (1, H, W), 1 on ink, as a drawing."""
+    return Image.fromarray(((1 - line[0]) * 255).byte().numpy())

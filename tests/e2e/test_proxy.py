@@ -1,0 +1,75 @@
+"""Behind a real nginx: with its default headers, on a subpath, and with README.md's lines."""
+
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+import serving
+from browsing import CHROMIUM, FLAGS, TEE, WIDE, Page
+
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
+    pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light"),
+]
+# its workers must be able to write into a folder of the tests, which only root may enter in CI
+CONF = """
+user root; daemon off; pid FOLDER/pid; error_log FOLDER/error.log; worker_processes 1;
+events {} http {
+  access_log off; client_body_temp_path FOLDER/body; proxy_temp_path FOLDER/proxy;
+  fastcgi_temp_path FOLDER/a; uwsgi_temp_path FOLDER/b; scgi_temp_path FOLDER/c;
+  server { listen 127.0.0.1:PORT;
+    location / { proxy_pass APP/; }
+    location /sub/ { proxy_pass APP/; }
+    location /lines/ {
+      proxy_pass APP/;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      client_max_body_size 100m;
+    }
+  } }
+"""
+
+
+@pytest.fixture(scope="module")
+def nginx(server, tmp_path_factory):
+    """The address of an nginx that says nothing of itself to the app."""
+    folder, port = tmp_path_factory.mktemp("nginx"), serving.free_port()
+    text = CONF.replace("FOLDER", str(folder)).replace("PORT", str(port)).replace("APP", server)
+    (folder / "nginx.conf").write_text(text)
+    process = subprocess.Popen([NGINX, "-c", folder / "nginx.conf", "-p", folder])
+    try:
+        address = f"http://localhost:{port}"
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(f"{address}/config", timeout=20).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.parametrize("path", ["/", "/sub/", "/lines/"])
+def test_the_page_works_behind_default_headers(nginx, path):
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = Page(chromium, nginx + path, viewport=WIDE)
+        page.draw(TEE)
+        page.expect_answer()
+        page.tab("Upload")
+        page.button("sneaker").click()
+        page.expect_answer()
+        assert page.page.locator("#picture .preview").evaluate("image => image.naturalWidth") > 0
+        asked = [url for url in page.asked if "gradio_api" in url and "data:" not in url]
+        chromium.close()
+    assert asked
+    assert all(url.startswith((nginx + path, f"blob:{nginx}")) for url in asked), asked

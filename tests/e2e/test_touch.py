@@ -1,0 +1,220 @@
+"""Fingers, pens and small screens: the drawing is what was meant, and its answer is in sight."""
+
+import pytest
+from playwright.sync_api import expect
+
+import browsing
+from browsing import TEE
+
+pytestmark = browsing.pytestmark
+browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
+SCREENS = [(390, 664), (320, 568), (568, 320), (844, 390), (360, 640), (768, 1024)]
+IN_SIGHT = """() => { const shown = (element) => { const box = element?.getBoundingClientRect();
+return box && box.width > 0 && box.top >= 0 && box.bottom <= innerHeight
+&& box.left >= 0 && box.right <= innerWidth; };
+const all = (selector) => [...document.querySelectorAll(selector)];
+return { label: all(".summary .label, .bars .first .label").some(shown),
+share: all(".summary .share, .bars .first .share").some(shown),
+paper: all("canvas, #picture .box").some(shown) }; }"""
+
+
+class Fingers:
+    """A touch screen that reports several fingers, by the protocol of the browser's own tools."""
+
+    def __init__(self, page):
+        self.page = page
+        self.tools = page.context.new_cdp_session(page.page)
+
+    def send(self, kind, *places):
+        touches = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(self.page.points(places))]
+        event = {"type": kind, "touchPoints": touches}
+        self.tools.send("Input.dispatchTouchEvent", event)
+
+    def wait(self, ms=60):
+        self.page.page.wait_for_timeout(ms)
+
+
+def on_a_phone(visit, width=390, height=664, **options):
+    size = {"width": width, "height": height}
+    return visit(viewport=size, has_touch=True, is_mobile=True, **options)
+
+
+def undos(page):
+    """How often Undo can be pressed, which empties the drawing."""
+    count = 0
+    while page.button("Undo").is_enabled():
+        page.button("Undo").click()
+        page.page.wait_for_timeout(60)
+        count += 1
+    return count
+
+
+def pen(page, kind, x, y, **more):
+    """One event of a pen, on the canvas."""
+    page.page.evaluate(
+        """([kind, x, y, more]) => { const canvas = document.querySelector("canvas");
+        const box = canvas.getBoundingClientRect(), unit = box.width / 400;
+        canvas.dispatchEvent(new PointerEvent(kind, { pointerId: 7, pointerType: "pen",
+        bubbles: true, isPrimary: true, buttons: kind === "pointerup" ? 0 : 1,
+        clientX: box.x + x * unit, clientY: box.y + y * unit, ...more })); }""",
+        [kind, x, y, more],
+    )
+
+
+def test_the_answer_is_in_sight_while_a_finger_draws_and_after_an_upload(visit, photo):
+    page = on_a_phone(visit)
+    for width, height in SCREENS:
+        size = {"width": width, "height": height}
+        page.page.set_viewport_size(size)
+        page.page.evaluate("scrollTo(0, 0)")
+        page.page.wait_for_timeout(300)
+        fingers = Fingers(page)
+        before = page.page.locator("canvas").bounding_box()
+        fingers.send("touchStart", TEE[0])
+        for place in TEE[1:]:
+            fingers.send("touchMove", place)
+        page.expect_state("known")
+        seen = page.page.evaluate(IN_SIGHT)
+        after = page.page.locator("canvas").bounding_box()
+        fingers.send("touchEnd")
+        assert seen == {"label": True, "share": True, "paper": True}, size
+        assert after == before, size
+        assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+        page.button("Clear").click()
+        page.expect_state("empty")
+    page.tab("Upload")
+    for width, height in SCREENS:
+        page.page.set_viewport_size({"width": width, "height": height})
+        page.page.evaluate("scrollTo(0, 0)")
+        page.page.wait_for_timeout(300)
+        before = page.page.locator("#picture .box").bounding_box()
+        page.upload(photo)
+        expect(page.page.locator(".bars .first")).to_have_count(1)
+        seen = page.page.evaluate(IN_SIGHT)
+        assert seen == {"label": True, "share": True, "paper": True}, (width, height)
+        assert page.page.locator("#picture .box").bounding_box() == before
+        page.button("Remove").click()
+        expect(page.page.locator(".bars .first")).to_have_count(0)
+
+
+def test_a_dot_is_a_dot_in_the_size_of_the_pen(visit):
+    page = on_a_phone(visit)
+    for name, width in (("Fine pen", 7), ("Pen", 14), ("Broad pen", 34)):
+        page.button(name).click()
+        page.page.mouse.click(*page.points([(120, 120)])[0])
+        page.page.touchscreen.tap(*page.points([(280, 120)])[0])
+        pen(page, "pointerdown", 200, 280)
+        pen(page, "pointerup", 200, 280)
+        page.page.wait_for_timeout(600)  # a touch right after a pen would be the palm
+        disk = 3.1416 * (width / 2 * 2) ** 2  # the canvas has two pixels a unit
+        assert page.ink() == pytest.approx(3 * disk, rel=0.1), name
+        assert undos(page) == 3
+        assert page.ink() == 0
+
+
+def test_a_dot_of_the_eraser_erases(visit):
+    page = visit()
+    page.draw([(60, 200), (340, 200)])
+    page.page.wait_for_timeout(100)
+    line = page.ink()
+    page.button("Eraser").click()
+    page.page.mouse.click(*page.points([(200, 200)])[0])
+    page.page.wait_for_timeout(100)
+    assert page.ink() < line - 800
+
+
+def test_a_pinch_leaves_no_stroke_and_a_stroke_survives_a_second_finger(visit):
+    page = on_a_phone(visit)
+    fingers = Fingers(page)
+    fingers.send("touchStart", (150, 200))
+    fingers.send("touchMove", (152, 202))
+    fingers.send("touchStart", (152, 202), (250, 200))
+    for step in range(5):
+        fingers.send("touchMove", (150 - 9 * step, 200), (250 + 9 * step, 200))
+    fingers.send("touchEnd", (110, 200))
+    fingers.send("touchMove", (160, 260))
+    fingers.send("touchEnd")
+    fingers.wait(100)
+    assert page.ink() == 0
+    expect(page.button("Undo")).to_be_disabled()
+
+    fingers.send("touchStart", (60, 200))
+    fingers.send("touchMove", (160, 200))
+    fingers.wait(500)
+    fingers.send("touchStart", (160, 200), (300, 330))  # a hand comes down
+    fingers.send("touchMove", (340, 200), (300, 330))
+    fingers.send("touchEnd")
+    fingers.wait(100)
+    assert page.ink() > 2 * 14 * 2 * 250  # the whole line, two pixels a unit
+    assert undos(page) == 1
+
+
+def test_the_palm_beside_a_pen_draws_nothing(visit):
+    page = on_a_phone(visit)
+    fingers = Fingers(page)
+    fingers.send("touchStart", (300, 300))  # the palm lands first
+    pen(page, "pointerdown", 100, 100)
+    fingers.send("touchMove", (310, 320))
+    pen(page, "pointermove", 200, 100)
+    pen(page, "pointerup", 200, 100)
+    fingers.send("touchEnd")
+    fingers.wait(100)
+    assert undos(page) == 1
+
+
+def test_a_pointer_that_is_lost_or_let_go_elsewhere_draws_no_further(visit):
+    page = visit()
+    mouse, places = page.page.mouse, page.points([(100, 100), (200, 100), (300, 300)])
+
+    def begin():
+        mouse.move(*places[0])
+        mouse.down()
+        mouse.move(*places[1], steps=3)
+
+    def unpressed():
+        page.page.evaluate(
+            """([x, y]) => document.querySelector("canvas").dispatchEvent(new PointerEvent(
+            "pointermove", { pointerId: 1, pointerType: "mouse", buttons: 0, bubbles: true,
+            clientX: x, clientY: y }))""",
+            list(places[2]),
+        )
+
+    for lose in (
+        unpressed,  # let go where nobody saw it
+        lambda: page.page.evaluate("document.querySelector('canvas').releasePointerCapture(1)"),
+        lambda: page.page.evaluate("window.dispatchEvent(new Event('blur'))"),
+    ):
+        begin()
+        lose()
+        mouse.move(*places[1])
+        page.page.wait_for_timeout(100)
+        ink = page.ink()
+        mouse.move(*places[2], steps=3)
+        page.page.wait_for_timeout(100)
+        assert page.ink() == ink > 0
+        mouse.up()
+        assert undos(page) == 1
+
+
+def test_no_menu_on_the_paper_and_a_turned_device_ends_the_stroke(visit):
+    page = on_a_phone(visit)
+    allowed = page.page.evaluate(
+        """() => document.querySelector("canvas").dispatchEvent(
+        new MouseEvent("contextmenu", { bubbles: true, cancelable: true }))"""
+    )
+    assert not allowed
+    fingers = Fingers(page)
+    fingers.send("touchStart", (100, 100))
+    fingers.send("touchMove", (200, 100))
+    fingers.wait(600)
+    ink = page.ink()
+    page.page.set_viewport_size({"width": 664, "height": 390})
+    fingers.wait(500)
+    fingers.send("touchMove", (300, 300))
+    fingers.wait()
+    assert page.ink() == ink
+    fingers.send("touchEnd")
+    page.page.set_viewport_size({"width": 390, "height": 664})
+    fingers.wait(500)
+    assert page.ink() == ink
+    assert undos(page) == 1

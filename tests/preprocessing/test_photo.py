@@ -1,0 +1,112 @@
+"""What networks read of photos, with masks given by hand."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fashion_model.errors import InputError
+from fashion_model.preprocessing.geometry import as_rgb
+from fashion_model.preprocessing.photo import (
+    COLOR_SIDE,
+    GAIN,
+    MARGIN,
+    REACH,
+    SPREAD,
+    TONE,
+    as_fashion_mnist,
+    in_color,
+)
+
+
+def half_mask() -> torch.Tensor:
+    """The middle half of the picture's width, all of its height."""
+    mask = torch.zeros(1, 1, 96, 96)
+    mask[..., 24:72] = 1
+    return mask
+
+
+def test_the_masked_part_is_fitted_and_has_its_box():
+    """A picture of 80 x 40, of which the middle 40 x 40 are garment."""
+    pixels, box = as_fashion_mnist(torch.full((1, 3, 40, 80), 0.3), half_mask())
+    assert (pixels.shape, pixels.dtype) == ((1, 1, 28, 28), torch.float32)
+    assert box == pytest.approx((0.25, 0, 0.75, 1))
+    torch.testing.assert_close(pixels, torch.full((1, 1, 28, 28), TONE), atol=1e-4, rtol=0)
+
+
+def test_what_the_mask_leaves_out_is_black():
+    mask = half_mask()
+    mask[..., :48, 48:] = 0  # an L
+    pixels = as_fashion_mnist(torch.rand(1, 3, 56, 112), mask)[0][0, 0]
+    assert pixels[:13, 15:].max() == 0
+    assert pixels[15:].min() > 0.05
+    assert pixels[:, :13].min() > 0.05
+
+
+@pytest.mark.parametrize("contrast", [0.02, 0.15, 0.45])
+def test_tones_are_negated_and_get_the_spread_of_the_data_set_within_limits(contrast):
+    """Cloth of two halves, contrast above and below the middle tone; spread as it is wanted."""
+    rgb = torch.full((1, 3, 56, 112), 0.5 - contrast)
+    rgb[..., 28:, :] = 0.5 + contrast
+    pixels = as_fashion_mnist(rgb, half_mask())[0][0, 0]
+    gain = min(max(SPREAD / contrast, GAIN[0]), GAIN[1])
+    top, bottom = pixels[2:12, 2:26], pixels[16:26, 2:26]
+    assert top.mean().item() == pytest.approx(TONE + gain * contrast, abs=0.01)  # the darker half
+    assert bottom.mean().item() == pytest.approx(TONE - gain * contrast, abs=0.01)
+
+
+def test_color_counts_as_its_brightness():
+    rgb = torch.zeros(1, 3, 56, 112)
+    rgb[:, 0, :28], rgb[:, 1, 28:] = 1, 0.299 / 0.587  # red above, as dark a green below
+    pixels = as_fashion_mnist(rgb, half_mask())[0]
+    torch.testing.assert_close(pixels, torch.full((1, 1, 28, 28), TONE), atol=1e-3, rtol=0)
+
+
+def test_an_empty_mask_is_an_input_error():
+    with pytest.raises(InputError, match="too little"):
+        as_fashion_mnist(torch.rand(1, 3, 40, 80), torch.zeros(1, 1, 96, 96))
+
+
+def test_a_photo_in_color_is_padded_with_its_edge_and_loses_nothing():
+    """40 wide and 20 high -> as wide as can be, a quarter of padding above and below."""
+    array = np.full((20, 40, 3), (200, 100, 50), np.uint8)
+    array[5:15, 10:30] = (0, 60, 120)
+    tensor, box = in_color(Image.fromarray(array))
+    assert (tensor.shape, tensor.dtype) == ((1, 3, COLOR_SIDE, COLOR_SIDE), torch.float32)
+    assert box == pytest.approx((0, -0.5, 1, 1.5))
+    edge, garment, side = as_rgb(array[:1, :1]), as_rgb(array[5:6, 10:11]), COLOR_SIDE
+    for rows in (tensor[..., : side // 4, :], tensor[..., -side // 4 :, :]):
+        torch.testing.assert_close(rows, edge.expand_as(rows))
+    torch.testing.assert_close(tensor[..., side // 2, side // 2], garment[..., 0, 0])
+    torch.testing.assert_close(tensor[..., side // 4 + 6, 6], edge[..., 0, 0])
+
+
+def test_a_gray_photo_has_three_equal_channels():
+    tensor, _ = in_color(Image.linear_gradient("L"), side=64)
+    assert tensor.shape == (1, 3, 64, 64)
+    assert torch.equal(tensor[:, 0], tensor[:, 1])
+    assert torch.equal(tensor[:, 0], tensor[:, 2])
+    assert tensor[0, 0, 0].mean() < 0.05 < 0.95 < tensor[0, 0, -1].mean()
+
+
+def test_a_tap_shows_the_garment_with_a_margin():
+    """A mask of 25 x 50 pixels of 100 x 100: a margin of 0.15 * 50 around a square of 50."""
+    mask = torch.zeros(1, 1, 96, 96)
+    mask[..., 24:72, 36:60] = 1
+    _, box = in_color(Image.new("RGB", (100, 100)), (0.5, 0.5), mask)
+    half = (0.5 + MARGIN) * 0.5
+    assert box == pytest.approx((0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half), abs=0.011)
+
+
+def test_a_tap_on_nothing_shows_what_is_around_it():
+    picture = Image.new("RGB", (200, 100))
+    left, top, right, bottom = in_color(picture, (0.5, 0.5))[1]
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((0.5, 0.5), abs=0.01)
+    assert ((right - left) * 200, (bottom - top) * 100) == pytest.approx([REACH * 100] * 2, abs=2)
+
+
+def test_a_tap_in_the_corner_stays_in_the_picture():
+    picture = Image.new("RGB", (200, 100), "red")
+    tensor, box = in_color(picture, (1.0, 1.0), side=32)
+    assert box == pytest.approx((1 - 0.15, 0.7, 1, 1), abs=0.011)
+    torch.testing.assert_close(tensor[0, :, 0, 0], torch.tensor([1.0, 0.0, 0.0]))

@@ -1,0 +1,219 @@
+"""How classes are learned: the loss by hand, the batches, and students that learn."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from fashion_model.training.augment import Augmentation
+from fashion_model.training.batch_norm import fold, untrained
+from fashion_model.training.classification import (
+    LabelConfig,
+    Labels,
+    PeopleConfig,
+    PeoplesPictures,
+    TeachersViews,
+    ViewConfig,
+    accuracy,
+    calibrations,
+    label_loss,
+    logits_of,
+    watcher,
+)
+from fashion_model.training.pictures import Pictures
+from fashion_model.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+STILL = Augmentation(affine_chance=0.0, shift=0)
+
+
+def loss_of(logits: torch.Tensor, accepted: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    return label_loss(logits, accepted, smoothing).mean()
+
+
+def one_each(labels: torch.Tensor) -> torch.Tensor:
+    return nn.functional.one_hot(labels, 10).bool()
+
+
+def targets(*rows: tuple[int, ...]) -> torch.Tensor:
+    table = torch.zeros(len(rows), 10, dtype=torch.bool)
+    for row, classes in enumerate(rows):
+        table[row, list(classes)] = True
+    return table
+
+
+def bars(count: int, seed: int = 0) -> Pictures:
+    """Ten classes anybody can tell: a bright bar at the height of the class, with noise."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 10
+    images = torch.randint(0, 60, (count, 28, 28), generator=generator, dtype=torch.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 + 2 * int(label) : 6 + 2 * int(label), 4:24] = 220
+    return Pictures.from_labels(images, labels)
+
+
+def test_loss_with_one_class_is_cross_entropy():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 10), torch.tensor([0, 3, 9, 9, 1, 5])
+    expected = nn.functional.cross_entropy(logits, labels)
+    torch.testing.assert_close(loss_of(logits, one_each(labels)), expected)
+
+
+def test_smoothing_is_that_of_cross_entropy():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(6, 10), torch.tensor([0, 3, 9, 9, 1, 5])
+    expected = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
+    loss = loss_of(logits, one_each(labels), smoothing=0.1)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_loss_with_several_classes_counts_their_confidence_together():
+    logits = torch.tensor([[0.3, 0.2, 0.1] + [0.4 / 7] * 7]).log()
+    assert loss_of(logits, targets((0, 2))).item() == pytest.approx(-math.log(0.3 + 0.1))
+
+
+def test_loss_with_no_class_is_least_for_a_tenth_each():
+    even, sure = torch.zeros(1, 10), torch.tensor([[5.0] + [0.0] * 9])
+    assert loss_of(even, targets(())).item() == pytest.approx(math.log(10))
+    assert loss_of(sure, targets(())) > loss_of(even, targets(()))
+    sure.requires_grad_()
+    loss_of(sure, targets(())).backward()
+    assert sure.grad.isfinite().all()
+    assert sure.grad[0, 0] > 0  # downhill is less sure
+
+
+class Says(nn.Module):
+    """A network of one parameter whose logits are these, one row a picture."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.logits[: len(x)]
+
+
+class Brightest(nn.Module):
+    """Says the tenth of the rows that is brightest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.tensor(20.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.sharpness * nn.functional.adaptive_avg_pool2d(x, (10, 1)).flatten(1)
+
+
+def test_accuracy_counts_any_target_and_leaves_out_what_has_none():
+    network = Says(torch.eye(10)[[0, 1, 2]])
+    pictures = Pictures(torch.zeros(4, 28, 28).byte(), targets((0,), (2,), (2, 5), ()))
+    assert accuracy(network, pictures) == pytest.approx(2 / 3)
+    assert watcher(pictures, lambda each: each)(network) == {"validation": pytest.approx(2 / 3)}
+
+
+def test_confidences_are_calibrated_for_kinds_with_garments():
+    network = Says(4 * torch.eye(10)[[0, 1, 2, 3] * 5])
+    kinds = {
+        "dataset": Pictures(
+            torch.zeros(20, 28, 28).byte(), targets((0,), (1,), (2,), (4,)).repeat(5, 1)
+        ),
+        "photo": Pictures(torch.zeros(2, 28, 28).byte(), targets((), ())),
+    }
+    found = calibrations(network, kinds)["calibration"]
+    assert set(found) == {"dataset"}
+    # right three times of four, so that e^(4/t) / (e^(4/t) + 9) is 3/4
+    assert found["dataset"]["temperature"] == pytest.approx(4 / math.log(27), rel=0.02)
+
+
+def tones(first: int, count: int) -> Pictures:
+    """Pictures of one tone each."""
+    pixels = torch.arange(first, first + count, dtype=torch.uint8).view(-1, 1, 1).repeat(1, 28, 28)
+    return Pictures.from_labels(pixels, torch.arange(count) % 10)
+
+
+def seen(batches) -> list[int]:
+    return [int(tone) for x, *_ in batches for tone in (x[:, 0, 14, 14] * 255).round()]
+
+
+def test_an_epoch_takes_each_picture_once():
+    config = LabelConfig(epochs=1, batch=8, learning_rate=0.01, augmentation=STILL)
+    source = Labels(tones(0, 30), config, CPU)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (seen(source.batches(epoch, generator)) for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(30))
+    assert first != second
+    assert source.steps == 4
+
+
+def test_of_fashion_mnist_a_share_is_drawn_anew_beside_peoples_pictures():
+    config = PeopleConfig(
+        epochs=1, batch=8, learning_rate=0.01, fashion_mnist=0.25, augmentation=STILL
+    )
+    source = PeoplesPictures(tones(0, 40), tones(100, 20), config, CPU)
+    generator = torch.Generator().manual_seed(0)
+    epochs = [seen(source.batches(epoch, generator)) for epoch in (0, 1)]
+    own = [{tone for tone in epoch if tone < 100} for epoch in epochs]
+    assert [len(some) for some in own] == [10, 10]
+    assert own[0] != own[1]
+    assert all(set(range(100, 120)) <= set(epoch) for epoch in epochs)
+    assert source.steps == 4
+
+
+def test_teacher_and_labels_have_a_say_by_trust_where_somebody_was_asked():
+    config = PeopleConfig(epochs=1, batch=8, learning_rate=0.01, smoothing=0.0, trust=0.75)
+    source = PeoplesPictures(tones(0, 4), tones(100, 2), config, CPU)
+    logits = torch.randn(2, 10, generator=torch.Generator().manual_seed(0))
+    asked = torch.tensor([[0.5, 0.5] + [0.0] * 8, [0.0] * 10])
+    x, right = torch.zeros(2, 1, 28, 28), targets((3,), (4,))
+    log_p = logits.log_softmax(1)
+    first = -0.25 * log_p[0, 3] - 0.75 * (log_p[0, 0] + log_p[0, 1]) / 2
+    expected = (first - log_p[1, 4]) / 2
+    torch.testing.assert_close(source.loss(Says(logits), (x, right, asked)), expected)
+
+
+def trained(source, config) -> nn.Module:
+    trainer = Trainer(untrained("mlp", 0, CPU), config)
+    return fold(trainer.fit(source.batches, source.loss, source.steps, progress=False))
+
+
+def test_labels_are_learned():
+    config = LabelConfig(epochs=6, batch=32, learning_rate=2e-3, ema=0.9, augmentation=STILL)
+    network = trained(Labels(bars(600), config, CPU), config)
+    assert accuracy(network, bars(100, seed=1)) > 0.95
+
+
+def test_a_student_learns_what_its_teacher_says_of_views():
+    """The labels are nowhere; the same views for the same seed, mixtures among them."""
+    config = ViewConfig(
+        epochs=30,
+        batch=20,
+        learning_rate=2e-3,
+        views=2,
+        mix_chance=0.5,
+        ema=0.9,
+        augmentation=STILL,
+    )
+    pixels = bars(100).pixels
+    pictures = Pictures.from_labels(pixels, logits_of(Brightest(), pixels).argmax(1))
+    source = TeachersViews(pictures.pixels, Brightest(), config, progress=False)
+    assert accuracy(trained(source, config), pictures) > 0.9
+    views = source.make(CPU)
+    assert views is source.make(CPU)
+    again = TeachersViews(pictures.pixels, Brightest(), config, progress=False).make(CPU)
+    assert torch.equal(again.pixels, views.pixels)
+    plain = dataclasses.replace(config, mix_chance=0.0)
+    unmixed = TeachersViews(pictures.pixels, Brightest(), plain, progress=False).make(CPU).pixels
+    own = {tuple(row) for row in pictures.pixels.flatten(1).tolist()}
+    own |= {tuple(row) for row in pictures.pixels.flip(2).flatten(1).tolist()}
+    assert {tuple(row) for row in unmixed.flatten(1).tolist()} <= own
+    assert not {tuple(row) for row in views.pixels.flatten(1).tolist()} <= own
+
+
+def test_logits_are_those_of_one_pass_for_any_count():
+    network = Brightest()
+    pictures = bars(30)
+    with torch.no_grad():
+        expected = network(pictures.pixels[:, None].float() / 255)
+    torch.testing.assert_close(logits_of(network, pictures.pixels), expected)

@@ -1,0 +1,112 @@
+"""The photo network's training: what learns and how fast, the loss by hand, the same batches."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from fashion_model.efficientnet import EfficientNetLite0
+from fashion_model.training.classification import dropout_logits
+from fashion_model.training.photo_classification import CONFIG, Photos, parameter_groups, probe
+from fashion_model.training.photo_pictures import Pool
+from fashion_model.training.pictures import NONE
+from fashion_model.training.trainer import Trainer
+
+SMALL = replace(CONFIG, epochs=2, steps=2, batch=4, side=32, probe=2)
+
+
+@pytest.fixture
+def photos():
+    """Red coats at home, blue things, and a cut-out for the green ground."""
+    colors = {"home": (200, 0, 0), "things": (0, 0, 200), "grounds": (0, 200, 0)}
+    rights = {"home": (4,), "things": (NONE,), "grounds": (NONE,), "cutouts": (1,)}
+    made = {
+        name: [(np.full((40, 30, 3), tone, np.uint8), rights[name])]
+        for name, tone in colors.items()
+    }
+    made["cutouts"] = [(np.full((40, 30, 4), 255, np.uint8), (1,))]
+    return Photos({name: Pool.of(name, items) for name, items in made.items()}, SMALL)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return EfficientNetLite0()
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_batches_are_so_large_and_the_generator_decides(photos):
+    batches, again = (list(photos.batches(0, seeded())) for _ in range(2))
+    assert [x.shape for x, _ in batches] == [(4, 3, 32, 32)] * 2
+    assert [targets.shape for _, targets in batches] == [(4, 11)] * 2
+    assert all(x.min() >= 0 and x.max() <= 1 for x, _ in batches)
+    assert {tuple(row.nonzero()[0].tolist()) for _, t in batches for row in t} <= {
+        (1,),
+        (4,),
+        (10,),
+    }
+    for (x, targets), (same, right) in zip(batches, again, strict=True):
+        assert torch.equal(x, same)
+        assert torch.equal(targets, right)
+    assert not torch.equal(next(iter(photos.batches(0, seeded(1))))[0], batches[0][0])
+
+
+def test_the_loss_by_hand(photos, network):
+    photos.config = replace(SMALL, dropout=0.0, smoothing=0.1)
+    x, targets = next(iter(photos.batches(0, seeded())))
+    log_p = F.log_softmax(network(x), 1)
+    right = -torch.stack([log_p[i, row].exp().sum().log() for i, row in enumerate(targets)])
+    expected = (0.9 * right - 0.1 * log_p.mean(1)).mean()
+    torch.testing.assert_close(photos.loss(network, (x, targets)), expected)
+
+
+def test_dropout_is_before_the_last_layer_alone(network):
+    torch.manual_seed(1)
+    x = torch.rand(2, 3, 32, 32)
+    assert torch.equal(dropout_logits(network, x, 0.0), network(x))
+    nothing = dropout_logits(network, x, 1.0)
+    assert torch.equal(nothing, network.stages[-1].bias.expand(2, -1))
+
+
+def test_each_stage_learns_slower_than_the_next(network):
+    groups = parameter_groups(network, CONFIG)
+    rates = [group["lr"] for group in groups]
+    expected = [5e-4 * 0.8**k for k in (4, 3, 2, 1, 0)] + [3e-3]  # stages 4 to 7, head, classifier
+    assert rates == pytest.approx(expected)
+    names = {id(p): name for name, p in network.named_parameters()}
+    learned = {names[id(p)].split(".")[1] for group in groups for p in group["params"]}
+    assert learned == {"stage4", "stage5", "stage6", "stage7", "head", "classifier"}
+
+
+def test_the_probe_changes_the_classifier_alone(photos, network):
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    probe(network, photos, 0)
+    after = network.state_dict()
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {"stages.classifier.weight", "stages.classifier.bias"}
+
+
+def test_frozen_stages_stay_and_the_loss_falls(photos, network):
+    x, targets = next(iter(photos.batches(0, seeded())))
+    config = replace(SMALL, epochs=6, dropout=0.0)
+    photos.config = config
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    first = photos.loss(network, (x, targets)).item()
+    trainer = Trainer(network, config, groups=parameter_groups(network, config))
+    trainer.fit(lambda *_: [(x, targets)] * 2, photos.loss, 2, progress=False)
+    assert photos.loss(network, (x, targets)).item() < first
+    for key, value in network.state_dict().items():
+        learned = key.split(".")[1] in (
+            "stage4",
+            "stage5",
+            "stage6",
+            "stage7",
+            "head",
+            "classifier",
+        )
+        assert torch.equal(before[key], value) != learned, key

@@ -1,0 +1,267 @@
+"""The pictures to train on: which classes they count for, what is made, and what is kept."""
+
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import nn
+
+from fashion_model import datasets as data
+from fashion_model.datasets import LabeledPicture
+from fashion_model.networks import CLASSES
+from fashion_model.preprocessing import Detectors, preprocess
+from fashion_model.training import pictures
+from fashion_model.training.pictures import (
+    NONE,
+    Pictures,
+    balanced,
+    one_hot,
+    read,
+    unchanged,
+    with_targets,
+)
+
+FEW = {"PHOTO_COPIES": 3, "GARMENT_COPIES": 4, "THING_COPIES": 2, "MADE_UP": 40, "NOTHING": 8}
+
+
+class Dark(nn.Module):
+    """A segmenter of what is dark."""
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return 40 * (0.5 - pictures.mean(1, keepdim=True)), torch.zeros(len(pictures))
+
+
+segmenter = Dark()
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    for name, count in (FEW | {"DRAWN": 20, "NONSENSE": 3}).items():
+        monkeypatch.setattr(pictures, name, count)
+
+
+@pytest.fixture
+def labeled(real_folder):
+    return data.load_labeled(real_folder)
+
+
+@pytest.fixture(scope="module")
+def images(sheet):
+    """Four real images of each class, and their labels."""
+    rows = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
+    return rows, torch.tensor([label for _, label in sheet])
+
+
+# Classes to train for.
+
+
+def item(path: str, label: str, *accept: str) -> LabeledPicture:
+    return LabeledPicture(
+        Path("/some/where") / path, "", label, tuple(map(CLASSES.index, accept)), ""
+    )
+
+
+@pytest.fixture
+def corrected(tmp_path, monkeypatch):
+    table = tmp_path / "corrected.csv"
+    rows = ["a/b/c/coat.jpg,Coat", "a/b/c/pair.jpg,Sneaker|Ankle boot", "a/b/c/bad.jpg,skip"]
+    table.write_text("\n".join(["path,accept", *rows, "a/b/c/cup.jpg,other"]) + "\n")
+    monkeypatch.setattr(data, "CORRECTED", table)
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (item("a/b/c/coat.jpg", "Dress", "Dress"), ("Dress",)),  # as it was labeled
+        (item("a/b/c/pair.jpg", "Shoes"), ("Sneaker", "Ankle boot")),
+        (item("a/b/c/cup.jpg", "Bag", "Bag"), ("none",)),
+        (item("a/b/c/bad.jpg", "Bag", "Bag"), None),
+        (item("x/b/c/coat.jpg", "Dress", "Dress"), ("Dress",)),  # another coat.jpg
+        (item("a/b/c/1.jpg", "Shoes", "Sandal", "Sneaker"), ("Sandal", "Sneaker")),
+        (item("a/b/c/2.jpg", "cat"), ("none",)),
+        (item("a/b/c/6.jpg", "Shorts"), ("Trouser", "none")),
+        (item("a/b/c/3.jpg", "Polo"), ("T-shirt/top", "Shirt")),
+        (item("a/b/c/4.jpg", "Blazer"), ("Coat",)),
+        (item("a/b/c/5.jpg", "Body"), None),
+        (item("a/b/c/coat.jpg", "Body"), ("Coat",)),  # looked at, so no matter how vague
+    ],
+    ids=lambda value: (
+        f"{value.path.name} {value.label}" if isinstance(value, LabeledPicture) else None
+    ),
+)
+def test_what_a_picture_counts_for(corrected, picture, expected):
+    found = list(with_targets([picture]))
+    if expected is None:
+        assert found == []
+    else:
+        targets = tuple(map((*CLASSES, "none").index, expected))
+        assert [each for _, each in found] == [targets]
+        assert found[0][0].path == picture.path
+
+
+def test_the_committed_table_names_only_classes():
+    lines = data.CORRECTED.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "path,accept"
+    paths, texts = zip(*(line.rsplit(",", 1) for line in lines[1:]), strict=True)
+    assert len(set(paths)) == len(paths)
+    assert {name for text in texts for name in text.split("|")} <= {*CLASSES, "other", "skip"}
+    assert all(
+        path.count("/") == 3 for path in paths
+    )  # with_targets() compares the last four parts
+
+
+# What a network reads of them.
+
+
+def test_what_nothing_is_found_in_is_dropped():
+    sheet = Image.new("L", (100, 100), 255)
+    drawing, photo, pale = sheet.copy(), sheet.copy(), sheet.copy()
+    ImageDraw.Draw(drawing).rectangle((20, 30, 80, 60), outline=0, width=4)
+    ImageDraw.Draw(photo).rectangle((30, 20, 60, 90), fill=40)
+    ImageDraw.Draw(pale).rectangle((30, 20, 60, 90), fill=200)
+    items = [
+        (sheet, "drawing", (1,)),
+        (drawing, "drawing", (2, 5)),
+        (pale, "photo", (3,)),
+        (photo, "photo", (3, NONE)),
+        (sheet, "photo", (4,)),
+    ]
+    found = read(items, segmenter)
+    assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
+    assert found.targets.nonzero().tolist() == [[0, 2], [0, 5]]
+    for pixels, (picture, kind) in zip(
+        found.pixels, [(drawing, "drawing"), (photo, "photo")], strict=True
+    ):
+        expected = preprocess(picture, Detectors(segmenter), kind).tensor[0, 0]
+        torch.testing.assert_close(pixels / 255, expected, rtol=0, atol=0.5001 / 255)
+
+
+@pytest.mark.parametrize("items", [[], [(Image.new("L", (50, 50)), "photo", (1,))]])
+def test_nothing_at_all_can_be_joined_to_others(items):
+    found = read(items, segmenter)
+    assert (found.pixels.shape, found.targets.shape) == ((0, 28, 28), (0, 10))
+    assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
+
+
+def test_a_teacher_is_asked_about_the_whole_pictures(monkeypatch):
+    """In parts, and of those alone in which something is found."""
+    monkeypatch.setattr(pictures, "ASKED", 2)
+    items, asked = [], []
+    for place in range(6):
+        sheet = Image.new("L", (100, 100), 255)
+        if place != 2:
+            ImageDraw.Draw(sheet).rectangle((20, 30, 80, 60), outline=0, width=2 + place)
+        items.append((sheet, "drawing", (place,)))
+
+    def teacher(some):
+        asked.append([(sheets.index(picture), kind) for picture, kind in some])
+        return torch.full((len(some), 10), 0.1)
+
+    sheets = [picture for picture, _, _ in items]
+    found = read(items, segmenter, teacher)
+    assert asked == [
+        [(0, "drawing"), (1, "drawing")],
+        [(3, "drawing"), (4, "drawing")],
+        [(5, "drawing")],
+    ]
+    assert found.confidences.dtype == torch.float16
+    assert found.confidences.shape == (5, 10)
+
+
+def test_pictures_are_joined_with_confidences_where_all_have_them():
+    one = Pictures.from_labels(torch.zeros(2, 28, 28).byte(), torch.tensor([1, 2]))
+    asked = Pictures(one.pixels, one.targets, torch.ones(2, 10).half())
+    none = Pictures(one.pixels[:0], one.targets[:0])
+    both = Pictures.concatenate([asked, none, asked])
+    assert (len(both), both.confidences.shape) == (4, (4, 10))
+    assert both.targets.nonzero().tolist() == [[0, 1], [1, 2], [2, 1], [3, 2]]
+    assert Pictures.concatenate([one, asked]).confidences is None
+
+
+# What there is.
+
+
+def test_photos_come_as_they_are_and_in_variants(labeled):
+    torch.manual_seed(0)
+    items = list(pictures.photos(labeled))
+    assert [classes for _, _, classes in items] == 4 * [(1,)] + 4 * [(0, 6)] + 4 * [(3,)]
+    assert {kind for _, kind, _ in items} == {"photo"}
+    first, *variants = [picture for picture, _, _ in items[:4]]
+    with Image.open(labeled[0].path) as original:
+        assert np.array_equal(np.asarray(first), np.asarray(original.convert("RGB")))
+    for variant in variants:
+        assert variant.mode == "RGB"
+        small = variant.resize(first.size)
+        assert not np.array_equal(np.asarray(small), np.asarray(first))
+        dark = np.asarray(small.convert("L")) < 128  # the garment is still there
+        assert 0.05 < dark.mean() < 0.5
+    assert max(variants[-1].size) == 72
+    torch.manual_seed(0)
+    again = [picture for picture, _, _ in pictures.photos(labeled)]
+    assert all(
+        one.tobytes() == other.tobytes() for one, (other, _, _) in zip(again, items, strict=True)
+    )
+
+
+def test_drawings_come_as_they_are_and_drawn_again(labeled):
+    items = list(pictures.drawings(labeled, torch.Generator().manual_seed(0)))
+    assert [classes for _, _, classes in items] == 2 * (5 * [(5, 7)] + 3 * [(NONE,)])
+    assert {kind for _, kind, _ in items} == {"drawing"}
+    for picture, _, _ in items:
+        ink = 255 - np.asarray(picture.convert("L"))
+        assert ink[[0, -1]].max() == 0  # a white border
+        assert 0.005 < ink.mean() / 255 < 0.3
+    assert len({picture.tobytes() for picture, _, _ in items}) == len(items)
+
+
+def test_unchanged_are_those_of_one_kind(labeled):
+    assert [classes for _, _, classes in unchanged(labeled, "photo")] == [(1,), (0, 6), (3,)]
+    assert [classes for _, _, classes in unchanged(labeled, "drawing")] == [(5, 7), (NONE,)] * 2
+
+
+def test_what_is_made_up_and_drawn_by_rule(images, labeled):
+    items = list(pictures.for_people(labeled, images, 0))[28:]  # 12 photos, 16 drawings
+    runs = [(kind, len(list(run))) for kind, run in groupby(items, lambda item: item[1])]
+    assert runs[:2] == [("photo", 40), ("drawing", 40 + 20 + 3 + 1)]  # and a scribble
+    photos, sketches = items[:40], items[40:80]
+    assert {(p.mode, p.size, len(classes)) for p, _, classes in photos} == {("RGB", (96, 96), 1)}
+    assert sorted(classes for _, _, classes in sketches) == [(k // 4,) for k in range(40)]
+    for picture, _, _ in sketches:
+        paper = np.asarray(picture)
+        assert paper[0, 0] == 255
+        assert 0.003 < (paper < 128).mean() < 0.3
+    assert [classes for _, _, classes in items[80:103]] == 2 * [(k,) for k in range(10)] + 3 * [
+        (NONE,)
+    ]
+    assert [(kind, classes) for _, kind, classes in items[103:]] == 8 * [
+        ("drawing", (NONE,)),
+        ("photo", (NONE,)),
+    ]
+
+
+def test_all_of_it_is_read_and_the_seed_decides(images, labeled, monkeypatch):
+    monkeypatch.setattr(pictures, "PHOTO_COPIES", 1)
+    one, same, other = (
+        read(pictures.for_people(labeled, images, seed), segmenter) for seed in (0, 0, 1)
+    )
+    assert 90 < len(one) <= 141
+    assert torch.equal(one.pixels, same.pixels)
+    assert torch.equal(one.targets, same.targets)
+    assert one.pixels.shape != other.pixels.shape or not torch.equal(one.pixels, other.pixels)
+    assert one.pixels.amax((1, 2)).min() > 40
+
+
+def test_a_row_says_which_outputs_count_as_right():
+    rows = one_hot([(3,), (1, NONE), (), (NONE,)])
+    assert rows.nonzero().tolist() == [[0, 3], [1, 1], [1, NONE], [2, NONE], [3, NONE]]
+
+
+@pytest.mark.parametrize(("power", "share"), [(0.0, 0.2), (1.0, 0.5), (0.5, 1 / 3)])
+def test_rare_labels_are_shown_as_often_as_is_asked_for(power, share):
+    """b once among four a: by hand, 1 / (1 + 4 * 4 ** -power)."""
+    weights = balanced(["a", "a", "b", "a", "a"], power)
+    assert weights.sum().item() == pytest.approx(1)
+    assert weights[2].item() == pytest.approx(share)
