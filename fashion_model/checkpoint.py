@@ -85,14 +85,14 @@ def digest(network: nn.Module) -> str:
     return found.hexdigest()
 
 
-def resolve(name: str | Path, beside: Path | None = None) -> Path:
+def resolve(name: str | Path, sibling: Path | None = None) -> Path:
     """A checkpoint's file from its name ("mlp") or its path ("some/where.safetensors").
 
-    A name is looked for in the folder of the file beside first, which may be a copy.
+    A name is looked for first in the folder of sibling, a checkpoint that may be a copy.
     """
     if isinstance(name, Path) or os.sep in name or Path(name).suffix in (".safetensors", *PICKLED):
         return Path(name)
-    if beside is not None and (path := beside.with_name(f"{name}.safetensors")).is_file():
+    if sibling is not None and (path := sibling.with_name(f"{name}.safetensors")).is_file():
         return path
     return FOLDER / f"{name}.safetensors"
 

@@ -153,10 +153,6 @@ def score_folder(outcomes: Sequence[Outcome]) -> FolderScore:
     )
 
 
-def _reading_order(o: Outcome) -> tuple[int, str, str]:
-    return ROLES.index(o.role), o.picture.origin, o.picture.label
-
-
 def score(name: str, outcomes: Sequence[Outcome], garments: Sequence[Outcome] = ()) -> Score:
     """The figures of outcomes; garments: whose scored pictures to take where outcomes have none."""
     scored = [o for o in outcomes if o.role == "scored"]
@@ -207,12 +203,6 @@ def _score_label(outcomes: Sequence[Outcome]) -> LabelScore:
         answers=dict(Counter(o.answer for o in outcomes).most_common()),
         mistake=wrong[0][0] if wrong and first.role == "scored" else None,
     )
-
-
-def _both(
-    known: Sequence[Outcome], other: Sequence[Outcome], value: Callable[[Outcome], float]
-) -> tuple[list[float], list[float]]:
-    return [value(o) for o in known], [value(o) for o in other]
 
 
 def _grouped(outcomes: Sequence[Outcome], key: Callable[[Outcome], K]) -> dict[K, list[Outcome]]:
