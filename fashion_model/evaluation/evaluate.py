@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
@@ -12,7 +11,6 @@ from fashion_model.datasets import LabeledPicture
 from fashion_model.errors import DataError, InputError
 from fashion_model.evaluation.fashion_mnist import DatasetScore, score_dataset
 from fashion_model.evaluation.scores import Outcome, Score, score
-from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import ModelInput
 from fashion_model.preprocessing.geometry import WHOLE
 
@@ -52,18 +50,6 @@ def _outcome(classifier: Classifier, picture: LabeledPicture) -> Outcome:
         return Outcome(picture, {}, "", str(error))
     probability = prediction.out_of_distribution or None  # 0 where none was fit
     return Outcome(picture, prediction.confidences, prediction.kind, probability=probability)
-
-
-def outcomes_of(
-    pictures: Sequence[LabeledPicture], confidences: np.ndarray, probabilities: np.ndarray
-) -> list[Outcome]:
-    """Outcomes of what calibration.apply returns for pictures, as arrays (N, 10) and (N,): so that
-    a network that has no checkpoint yet is scored by the same figures."""
-    found = []
-    for picture, row, b in zip(pictures, confidences, probabilities, strict=True):
-        by_label = {CLASSES[i]: float(row[i]) for i in np.argsort(-row, kind="stable")}
-        found.append(Outcome(picture, by_label, picture.kind, probability=float(b)))
-    return found
 
 
 def leave_one_source_out(

@@ -17,7 +17,6 @@ from fashion_model.evaluation.evaluate import (
     answer_pictures,
     evaluate,
     leave_one_source_out,
-    outcomes_of,
 )
 from fashion_model.evaluation.metrics import expected_calibration_error, reliability
 from fashion_model.evaluation.scores import score_folder
@@ -76,15 +75,6 @@ def test_a_folder_from_its_files_to_the_figures(folder, classifier, sheet):
         ("home-other", "cup", "other", 1, None, {"Coat": 1}),
         ("home", "Polo", "vague", 1, None, {"T-shirt/top": 1}),
     ]
-
-
-def test_outcomes_of_arrays_are_those_of_pictures(folder):
-    pictures = data.load_labeled(folder)[:2]
-    rows = np.array([[0.05] * 9 + [0.55], [0.6, 0.4, *[0.0] * 8]])
-    first, second = outcomes_of(pictures, rows, np.array([0.1, 0.7]))
-    assert (first.answer, first.confidence, first.right) == ("Ankle boot", 0.55, True)
-    assert list(second.confidences)[:2] == ["T-shirt/top", "Trouser"]
-    assert (second.out_of_distribution, second.kind) == (0.7, "drawing")
 
 
 def test_each_source_is_answered_by_its_own_network(folder, classifier, sheet):
