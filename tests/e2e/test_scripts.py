@@ -31,7 +31,7 @@ try {
 } catch (error) {
   refused = error.message;
 }
-console.log(JSON.stringify({ one, many, label: why.label, classes: card.card.classes, refused }));
+console.log(JSON.stringify({ one, many, label: why.label, classes: card.networks[0].card.classes, refused }));
 process.exit(0);
 """
 
