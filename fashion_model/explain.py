@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from fashion_model import calibration, sentences
+from fashion_model import calibration, script, sentences
 from fashion_model.calibration import Calibration
 from fashion_model.efficientnet import Convolution, Stage
 from fashion_model.networks import CLASSES, Residual
@@ -50,19 +50,20 @@ class Step:
     """One step from the picture to the answer.
 
     name: the module's name in the network, or "input", "softmax", "none" or "argmax". title: what
-    people call it. module: the module in one line, "" for the input. shape: that of activations, as
-    text. activations: what came out, float32. off: the share of units that are 0, of a ReLU; else
-    None. message: what happened, for a newcomer, a str. terms: the arithmetic of softmax, most
-    confident first; else empty.
+    people call it. module: the module in one line, "" for the input. code: the line of PyTorch that
+    does it, from x. shape: that of activations, as text. activations: what came out, float32.
+    message: what happened, for a newcomer, a str. off: the share of units that are 0, of a ReLU;
+    else None. terms: the arithmetic of softmax, most confident first; else empty.
     """
 
     name: str
     title: str
     module: str
+    code: str
     shape: str
     activations: np.ndarray
-    off: float | None
     message: sentences.Sentence
+    off: float | None = None
     terms: tuple[Term, ...] = ()
 
 
@@ -86,14 +87,15 @@ def layers(
     """
     x = _on_device(network, tensor)
     wanted = network(x)
-    steps = [_step("input", "Input", "", x, sentences.of_input(x))]
+    steps = [_step("input", "Input", "", script.READ, x, sentences.of_input(x))]
     for name, module in chain(network):
         before, x = x, module(x)
         last = x.shape == wanted.shape
         message = sentences.of_module(module, before, x, last)
         title = "Logits" if last else type(module).__name__
         off = sentences.off(x) if isinstance(module, nn.ReLU) else None
-        steps.append(_step(name, title, one_line(module), x, message, off))
+        code = script.call(name, last)
+        steps.append(_step(name, title, one_line(module), code, x, message, off=off))
     if x.shape != wanted.shape or not torch.allclose(x, wanted, rtol=1e-4, atol=1e-4):
         raise ValueError(f"{type(network).__name__} is no chain of its modules: no steps to show.")
     return steps + _last_steps(wanted, calibrated)
@@ -102,16 +104,17 @@ def layers(
 def _last_steps(logits: torch.Tensor, calibrated: Calibration) -> list[Step]:
     """From the logits (1, 10 or 11) to the answer."""
     confidences, none = calibration.apply(logits.cpu(), calibrated)
-    softmax = nn.Softmax(dim=1)
+    outputs, softmax = logits.shape[1], nn.Softmax(dim=1)
     x = softmax(logits[:, : len(CLASSES)] / calibrated.temperature)
-    terms = arithmetic(logits[0], calibrated)
+    terms, code = arithmetic(logits[0], calibrated), script.softmax(outputs, calibrated)
     message = sentences.softmax(calibrated.temperature)
-    steps = [_step("softmax", "Softmax", repr(softmax), x, message, terms=terms)]
+    steps = [_step("softmax", "Softmax", repr(softmax), code, x, message, terms=terms)]
     if none.item() > 0:
+        module, code = "(1 - b) * p + b / 10", script.none(outputs, calibrated)
         message = sentences.say("none", p=f"{none.item():.0%}")
-        steps.append(_step("none", "None of the ten", "(1 - b) * p + b / 10", confidences, message))
-    message = sentences.say("argmax", label=terms[0].label)
-    return [*steps, _step("argmax", "Argmax", "argmax(1)", confidences.argmax(1), message)]
+        steps.append(_step("none", "None of the ten", module, code, confidences, message))
+    message, y = sentences.say("argmax", label=terms[0].label), confidences.argmax(1)
+    return [*steps, _step("argmax", "Argmax", "argmax(1)", script.ANSWER, y, message)]
 
 
 def arithmetic(logits: torch.Tensor, calibrated: Calibration = UNTRAINED) -> tuple[Term, ...]:
@@ -146,15 +149,12 @@ def templates(network: nn.Module, tensor: torch.Tensor, count: int = 8) -> list[
         )
         strengths = steps[relu]
     else:
-        maps = [steps[name] for name, module in modules if _gives_maps(module)]
+        gives_maps = nn.ReLU | Residual | Convolution | Stage
+        maps = [steps[name] for name, module in modules if isinstance(module, gives_maps)]
         pictures = [each for each in maps if each.shape[-2:] == maps[0].shape[-2:]][-1]
         strengths = pictures.max((1, 2))
     order = np.argsort(-strengths, kind="stable")[:count]
     return [Unit(int(i), float(strengths[i]), pictures[i]) for i in order]
-
-
-def _gives_maps(module: nn.Module) -> bool:
-    return isinstance(module, nn.ReLU | Residual | Convolution | Stage)
 
 
 def saliency(network: nn.Module, tensor: torch.Tensor, label: int) -> np.ndarray[Any, Any]:
@@ -241,10 +241,10 @@ def _step(
     name: str,
     title: str,
     module: str,
+    code: str,
     x: torch.Tensor,
     message: sentences.Sentence,
-    off: float | None = None,
-    terms: tuple[Term, ...] = (),
+    **more: Any,
 ) -> Step:
-    shape = f"torch.Size({list(x.shape)})"
-    return Step(name, title, module, shape, x.float().cpu().numpy(), off, message, terms)
+    shape, values = f"torch.Size({list(x.shape)})", x.float().cpu().numpy()
+    return Step(name, title, module, code, shape, values, message, **more)

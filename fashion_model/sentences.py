@@ -12,12 +12,12 @@ ENGLISH = {
     "input": "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 "
     "(white).",
     "flatten": "The numbers are laid end to end, as one list of {count}. None changes.",
-    "logits": "One number for each class, its logit: a weighted sum of the {inputs} numbers before "
-    "it. The higher, the more the network leans to that class.",
-    "logits and none": "One number for each class, its logit, and one for a picture of none of the "
-    "ten: each a weighted sum of the {inputs} numbers before it. The higher, the more the network "
-    "leans to it.",
-    "linear": "Each of {outputs} units multiplies the {inputs} numbers with weights of its own and "
+    "logits": "One number for each class, called its logit: the {inputs} numbers before it, each "
+    "times a weight, added up. The higher it is, the more the network leans to that class.",
+    "logits and none": "One number for each class, called its logit, and one for a picture of none "
+    "of the ten: the {inputs} numbers before it, each times a weight, added up. The higher it is, "
+    "the more the network leans to it.",
+    "linear": "Each of {outputs} units multiplies the {inputs} numbers by weights of its own and "
     "adds them up. Training has found these weights: {learned} numbers, with one to start from "
     "(the bias) for each unit.",
     "relu": "What is below 0 becomes 0: {off} of the units are off. Without this bend, all layers "
@@ -35,14 +35,14 @@ ENGLISH = {
     "grouped strided": "Each of {outputs} filters slides over the {inputs} maps of its own network "
     "in steps of {step}, so that the maps shrink, and notes how well each {size} spot fits its "
     "pattern. Training has found these patterns: {learned} numbers.",
-    "residual": "Two convolutions, each with its bend, look at the {inputs} maps; what they find "
+    "residual": "Two convolutions, each with a ReLU, look at the {inputs} maps; what they find "
     "is added to the maps, so that nothing seen before is lost. Training has found their "
     "patterns: {learned} numbers.",
     "pool": "Of each map only the largest number stays: how clearly its pattern shows anywhere in "
     "the picture. That makes {outputs} numbers.",
     "average": "Of each map only the mean stays. That makes {outputs} numbers.",
-    "normalize": "The numbers are stretched to go from -1 to 1, as in the pictures that the first "
-    "weights were trained on.",
+    "normalize": "The numbers are stretched to go from -1 to 1, as in the pictures from which this "
+    "network learned first.",
     "stem": "Each of {outputs} filters slides over the {inputs} maps in steps of {step}, so that "
     "the maps shrink, and notes how well each {size} spot fits its pattern; below 0 becomes "
     "0, above 6 becomes 6. Training has found these patterns: {learned} numbers.",
@@ -56,13 +56,13 @@ ENGLISH = {
     "input lines": "The drawing as the network reads it: {side} rows of {side} numbers for its "
     "lines, and as many for what they enclose.",
     "other": "{inputs} numbers become {outputs}.",
-    "softmax": "e to the power of each logit, divided by the sum of all ten: ten confidences that "
-    "add up to 1.",
-    "tempered": "Each logit is divided by {temperature}, the temperature; then e to that power is "
-    "divided by the sum of all ten: ten confidences that add up to 1. The temperature was set "
-    "after training, on pictures held out, so that of the answers given with 80% confidence "
-    "about 80% are right.",
-    "none": "The picture is none of the ten classes with a probability of {p}. So much of the "
+    "softmax": "e (about 2.718) to the power of each logit, divided by the sum of all ten: ten "
+    "confidences that add up to 1.",
+    "tempered": "Each logit is divided by {temperature}, the temperature; then e (about 2.718) to "
+    "that power is divided by the sum of all ten: ten confidences that add up to 1. The "
+    "temperature was chosen after training, on pictures that the network had not seen, so that it "
+    "is right about 80 times out of 100 when it says 80%.",
+    "none": "The picture shows none of the ten classes with a probability of {p}. That much of the "
     "confidence is spread evenly over all ten.",
     "argmax": "The answer is the class with the highest confidence: {label}.",
     "unknown": "None of these ({none}). The closest of the ten classes is {first}.",

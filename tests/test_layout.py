@@ -13,8 +13,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Imports point from a later place of this list to an earlier one, or stay in the same place
 ORDER = (
     *("errors", "efficientnet", "networks", "checkpoint", "calibration", "sentences"),
-    *("preprocessing", "classifier", "", "explain", "visualization", "retrieval", "datasets"),
-    *("evaluation", "training", "web", "commands", "__main__"),
+    *("preprocessing", "classifier", "", "script", "explain", "visualization", "retrieval"),
+    *("datasets", "evaluation", "training", "web", "commands", "__main__"),
 )  # "" is what fashion_model/__init__.py names
 TOP_LEVEL = {
     *("app.py", "fashion_model", "checkpoints", "tests", "requirements.txt", "README.md"),

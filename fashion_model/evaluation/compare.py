@@ -17,13 +17,14 @@ RUNS = 5  # whose median is the time
 class Comparison:
     """A classifier's answer, and the network that gave it: the one for pictures of this kind.
 
-    confidences: by label, most confident first. milliseconds: of the network alone, from its input
-    on. accuracy: on held-out pictures of this kind, as the checkpoint's card says; None if it does
-    not.
+    kind: as which the picture was read. confidences: by label, most confident first. milliseconds:
+    of the network alone, from its input on. accuracy: on held-out pictures of this kind, as the
+    checkpoint's card says; None if it does not.
     """
 
     network: str
     architecture: str
+    kind: str
     confidences: dict[str, float]
     parameters: int
     milliseconds: float
@@ -54,6 +55,7 @@ def _comparison(name: str, classifier: Classifier, model_input: ModelInput) -> C
     return Comparison(
         network=name,
         architecture=type(network).__name__,
+        kind=model_input.kind,
         confidences=prediction.confidences,
         parameters=model_card.parameter_count(network),
         milliseconds=statistics.median(times) * 1000,

@@ -3,6 +3,7 @@
 Each question names an answer by its id: {"id", ...}; each reply is JSON, or {"error": ...}.
 """
 
+import base64
 import functools
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from fashion_model import (
     NeuralNetwork,
     explain,
     retrieval,
+    script,
     visualization,
 )
 from fashion_model.calibration import Calibration
@@ -40,7 +42,7 @@ from fashion_model.web.serialization import (
 MAP_PIXELS = 360  # longest side on the page
 MAX_UPLOADS = 4  # read at the same time: one of 20 megapixels needs 60 MB while it is decoded
 UNITS = 8  # whose templates or feature maps the page shows
-STEP_FIELDS = ("name", "title", "module", "shape", "off", "message")
+STEP_FIELDS = ("name", "title", "module", "code", "shape", "off", "message")
 BELOW = (70, 130, 255)  # the color of negative numbers
 Ask = Callable[[Any], dict[str, Any]]
 
@@ -122,14 +124,21 @@ class Panels:
         return or_error(answer)
 
     def ask_inside(self, question: Any) -> dict[str, Any]:
-        """{"steps": from the pixels to the answer, "units": what the first layers found}."""
+        """{"steps": from the pixels to the answer, "units": what the first layers found, "script":
+        all of it as code, "input": the file that this reads, as base64, or None}."""
 
         def answer() -> dict[str, Any]:
             classifier, model_input = self._read(question)
             network = classifier.networks[model_input.kind]
             steps, calibration = steps_of(classifier, model_input)
             units = explain.templates(network, model_input.tensor, UNITS)
+            name = self.pictures.get(question["id"])["network"]
+            name = classifier.card.get("networks", {}).get(model_input.kind, name)
+            codes = [step.code for step in steps]
+            written = script.write(name, network, model_input.tensor, codes)
             return {
+                "script": written.text,
+                "input": written.numbers and base64.b64encode(written.numbers).decode(),
                 "steps": [_step_with_picture(step) for step in steps],
                 "temperature": calibration.temperature,
                 "softmax": [asdict(term) for step in steps for term in step.terms],

@@ -18,7 +18,7 @@ def test_networks_side_by_side_answer_as_they_do_alone(sheet):
     for each, classifier in zip(both, classifiers.values(), strict=True):
         assert each.confidences == pytest.approx(classifier.predict(picture), abs=1e-6)
         assert next(iter(each.confidences)) in CLASSES
-        assert each.architecture == type(classifier.network).__name__
+        assert (each.architecture, each.kind) == (type(classifier.network).__name__, "dataset")
         assert each.parameters == classifier.card["parameters"]
         assert each.accuracy == pytest.approx(classifier.card["accuracy"]["test"], abs=1e-5)
         assert 0 < each.milliseconds < 10_000
@@ -28,6 +28,7 @@ def test_a_drawing_has_the_figures_of_the_network_that_answers_it(sheet):
     classifier = fashion_model.load("mlp", "cpu")
     (one,) = compare({"mlp": classifier}, sheet[0][0].resize((200, 200)), "drawing")
     network = classifier.networks["drawing"]
-    assert one.architecture == type(network).__name__
+    assert (one.architecture, one.kind) == (type(network).__name__, "drawing")
     assert one.parameters == sum(p.numel() for p in network.parameters())
-    assert one.accuracy != classifier.card["accuracy"]["test"]
+    scores = classifier.cards["drawing"]["results"]["drawing"]["scores"]
+    assert one.accuracy == scores[0]["accuracy"] != classifier.card["accuracy"]["test"]

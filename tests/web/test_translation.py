@@ -64,7 +64,8 @@ def test_every_step_has_a_title(name):
 
 def test_templates_and_scripts_ask_for_texts_that_exist():
     asked = {f"card.is.{name}" for name in CLASSIFIERS}
-    asked |= {f"card.{part}.{kind}" for part in ("kind", "right") for kind in KINDS}
+    parts = ("card.kind", "card.right", "card.fails", "compare.accuracy")
+    asked |= {f"{part}.{kind}" for part in parts for kind in KINDS}
     for path in (*PAGE.glob("*.html"), *PAGE.glob("*.js")):
         text = path.read_text(encoding="utf-8")
         asked |= set(re.findall(r'data-say(?:-label|-title)?="([^"{]+)"', text))

@@ -1,32 +1,51 @@
-// The model card: all from the checkpoints and from the evaluation's saved results. One part for each network,
-// which says what it is and how right; the rest is folded.
+// The model card in three glances: what each network is and how right, in a sentence and three numbers; where it
+// fails, in pictures; and the rest, folded. Where the pictures came from is said once, for all networks.
+const SHOWN = 4;  // confusions, or labels, of each kind of picture
+
 function showCard({ networks }, content) {
-  content.append(make("div", "cards", null, ...networks.map(showNetwork)));
+  content.append(make("div", "cards", null, ...networks.map(showNetwork), fold("data", "card.data", origins(networks))));
 }
 
 function showNetwork(network) {
-  const { card, kinds, parameters, results } = network, dataset = results.dataset;
+  const { card, kinds, parameters, results } = network;
   const evaluated = kinds.filter((kind) => overall(kind, network));
-  const sentences = evaluated.map((kind) => say(`card.right.${kind}`, overall(kind, network)));
-  if (!sentences.length) sentences.push(say("card.unevaluated"));
+  const facts = evaluated.map((kind) => [overall(kind, network).accuracy, say(`card.right.${kind}`, overall(kind, network))]);
+  facts.push([number(parameters), say("compare.parameters")]);
+  const { ece } = overall(evaluated[0], network) ?? {};
+  if (ece) facts.push([ece, say("card.fact.ece")]);
   const what = say(`card.is.${card.architecture}`, {}, card.architecture);
-  const [best] = evaluated, { accuracy, ece } = best ? overall(best, network) : {};
-  const facts = [[accuracy, "card.fact.right"], [number(parameters), "compare.parameters"], [ece, "card.fact.ece"]].filter(([value]) => value);
-  const folded = evaluated.flatMap((kind) => (results[kind] ? foldedResults(kind, results[kind]) : []));
+  const failures = evaluated.filter((kind) => results[kind]).map((kind) => showFailures(kind, results[kind]));
   return make("section", "network", null,
-    make("h3", "", kinds.map((kind) => say(`card.kind.${kind}`)).join(", ")),
-    make("p", "what", [what, ...sentences].join(" ")),
-    make("dl", "facts", null, ...facts.map(([value, key]) => fact(value, say(key)))),
-    ...folded,
-    fold("data", "card.data", training(card), origins(card)),
-    fold("layers", "card.layers", note(say("card.layers.note", { count: number(parameters) })), layerTable(network)),
-    fold("print", "card.print", Object.assign(english(make("pre", "", network.print)), { tabIndex: 0 })),
+    make("div", "glance", null,
+      make("h3", "", kinds.map((kind) => say(`card.kind.${kind}`)).join(", ")),
+      make("p", "what", evaluated.length ? what : `${what} ${say("card.unevaluated")}`),
+      make("dl", "facts", null, ...facts.slice(0, 3).map(([value, text]) => fact(value, text)))),
+    make("div", "failures", null, ...failures),
+    fold("rest", "card.more", ...rest(network, evaluated)),
   );
+}
+
+// All that is folded: the figures of each kind, and the network itself
+function rest(network, evaluated) {
+  const { card, kinds, parameters, results } = network, parts = [];
+  for (const kind of evaluated.filter((each) => results[each])) {
+    const title = (key) => (evaluated.length > 1 ? `${say(key)}: ${say(`card.kind.${kind}`)}` : say(key));
+    if (kind === "dataset") parts.push(
+      titled("classes", title("card.classes"), note(say("card.classes.note")), classTable(results[kind])),
+      titled("confusion", title("card.confusion"), note(say("card.confusion.note")), confusion(results[kind])));
+    else parts.push(titled("sources", title("card.sources"), sources(results[kind].scores)));
+    const { bins } = results[kind].scores?.[0] ?? results[kind];
+    if (bins) parts.push(titled("calibration", title("card.calibration"), note(say("card.calibration.note")), calibration(bins)));
+  }
+  return [...parts,
+    fold("layers", "card.layers", training(card), note(say("card.layers.note", { count: number(parameters) })), layerTable(network)),
+    fold("print", "card.print", Object.assign(english(make("pre", "", network.print)), { tabIndex: 0 }))];
 }
 
 const note = (text) => make("p", "note", text);
 const fact = (value, text) => make("div", "", null, make("dt", "", text), make("dd", "", value));
-const fold = (name, key, ...children) => make("details", name, null, make("summary", "", say(key)), ...children);
+const titled = (name, title, ...children) => make("details", name, null, make("summary", "", title), ...children);
+const fold = (name, key, ...children) => titled(name, say(key), ...children);
 
 // How right a network is about pictures of a kind; nothing where it was not evaluated
 function overall(kind, { card, results }) {
@@ -37,22 +56,20 @@ function overall(kind, { card, results }) {
   return { accuracy: percent(accuracy, digits), count: number(score.count ?? 10000), ece: Number.isFinite(score.ece) ? percent(score.ece, 1) : null };
 }
 
-function foldedResults(kind, results) {
-  if (kind === "dataset") return [
-    fold("fails", "card.fails", confusions(results)),
-    fold("classes", "card.classes", note(say("card.classes.note")), classTable(results)),
-    fold("confusion", "card.confusion", note(say("card.confusion.note")), confusion(results)),
-    fold("calibration", "card.calibration", note(say("card.calibration.note")), calibration(results.bins)),
-  ];
-  const [{ bins }, ...sources] = results.scores;
-  const parts = [fold("fails", "card.fails", hardest(results.hardest, sources))];
-  if (bins) parts.push(fold("calibration", "card.calibration", note(say("card.calibration.note")), calibration(bins)));
-  return parts;
-}
-
-function origins({ start, data = [] }) {
-  const texts = start ? [...data, start] : data;
-  return english(make("ul", "", null, ...texts.map((text) => make("li", "", text))));
+// What all networks learned from, once, each with its license and the kinds of pictures whose networks did
+function origins(networks) {
+  const kindsOf = new Map();
+  for (const { card, kinds } of networks) for (const text of [...(card.data ?? []), ...(card.start ? [card.start] : []), ...(card.icon_sets ?? [])]) {
+    kindsOf.set(text, [...(kindsOf.get(text) ?? []), ...kinds]);
+  }
+  const all = networks.flatMap(({ kinds }) => kinds).length;
+  const icons = [...kindsOf.keys()].filter((text) => text.startsWith("icon ("));
+  const items = [...kindsOf].filter(([text]) => !icons.includes(text)).map(([text, kinds]) => {
+    const used = kinds.length < all ? kinds.map((kind) => say(`card.kind.${kind}`)).join(", ") : say("card.all");
+    return make("li", "", null, english(make("span", "", text)), make("span", "used", used));
+  });
+  const names = icons.map((text) => text.slice(6, -1)).join("; ");
+  return make("div", "origins", null, make("ul", "", null, ...items), ...(names ? [note(say("card.icons")), english(make("p", "note", names))] : []));
 }
 
 function training({ pictures, device, versions, epochs, seconds }) {
@@ -117,20 +134,31 @@ function calibration(bins) {
   return svg;
 }
 
-// What was taken for what, with the surest of these mistakes
+// Where it fails: of Fashion-MNIST what was taken for what, with the surest of these mistakes; of people's own
+// pictures, which are not part of this project, the labels that are least often named rightly.
+function showFailures(kind, results) {
+  const title = make("h4", "", say(`card.fails.${kind}`));
+  return make("div", "fails", null, title, kind === "dataset" ? confusions(results) : hardest(results.hardest));
+}
+
 function confusions({ confused }) {
-  return make("ul", "confusions", null, ...confused.map(({ examples = [], ...pair }) => {
+  return make("ul", "confusions", null, ...confused.slice(0, SHOWN).map(({ examples = [], ...pair }) => {
     const pictures = examples.map((url) => image(url, say("card.example", pair)));
-    return make("li", "", null, ...pictures, make("span", "", say("card.confused", { ...pair, count: number(pair.count), of: number(pair.of) })));
+    const text = make("span", "", null, make("b", "", say("card.confused", pair)), make("span", "count", say("card.confused.count", { count: number(pair.count), of: number(pair.of) })));
+    return make("li", "", null, make("span", "pictures", null, ...pictures), text);
   }));
 }
 
-// The sources of the pictures, and the labels that are least often named rightly
-function hardest(labels, sources) {
-  const source = (name) => say(`source.${name}`, {}, name);
-  const values = (each) => ({ ...each, source: source(each.source ?? each.name), accuracy: percent(each.accuracy), count: number(each.count), answer: each.mistake });
-  const line = (key, each) => make("li", "", say(key, values(each)));
-  return make("ul", "", null,
-    ...sources.filter(({ accuracy }) => Number.isFinite(accuracy)).map((each) => line("card.source", each)),
-    ...labels.map((each) => line(each.mistake ? "card.hardest" : "card.hard", each)));
+function hardest(labels) {
+  return make("ul", "hardest", null, ...labels.slice(0, SHOWN).map((each) => {
+    const bar = make("i");
+    bar.style.width = `${each.accuracy * 100}%`;
+    const values = { accuracy: percent(each.accuracy), count: number(each.count), answer: each.mistake };
+    const thing = say(`thing.${each.label.toLowerCase()}`, {}, each.label), source = say(`source.${each.source}`, {}, each.source);
+    return make("li", "", null,
+      make("b", "", say("card.hard.label", { label: thing, source })), make("span", "track", null, bar),
+      make("span", "count", say(each.mistake ? "card.hardest" : "card.hard", values)));
+  }));
 }
+
+const sources = ([, ...scores]) => make("ul", "", null, ...scores.filter(({ accuracy }) => Number.isFinite(accuracy)).map((each) => make("li", "", say("card.source", { source: say(`source.${each.name}`, {}, each.name), accuracy: percent(each.accuracy), count: number(each.count) }))));

@@ -24,13 +24,13 @@ function inputNote({ shape }) {
   return say({ 1: "input.gray", 2: "input.lines" }[channels] ?? "input.color", { width, height });
 }
 
-// Every layer: what it is, what it made, and a sentence
+// Every step: its line of code, a sentence, what the module is and the shape it makes; and all lines as a script
 function showInside(reply, content) {
   const list = make("div", "steps");
   for (const step of reply.steps) {
     const title = say(`title.${step.title}`, {}, step.title);
-    const code = make("p", "code", null, step.module ? english(make("code", "", step.module)) : make("code", "", inputNote(step)), english(make("code", "shape", step.shape)));
-    const text = make("div", "text", null, make("h3", "", title), code, make("p", "message", translatedMessage(step.message)));
+    const facts = make("p", "facts-line", null, step.module ? english(make("code", "module", step.module)) : make("code", "module", inputNote(step)), english(make("code", "shape", step.shape)));
+    const text = make("div", "text", null, make("h3", "", title), english(make("code", "line", step.code)), make("p", "message", translatedMessage(step.message)), facts);
     if (step.name === "softmax") text.append(showSoftmax(reply));
     list.append(make("section", "step", null, step.name === "argmax" ? make("i") : image(step.picture, say("put out", { title })), text));
     if (["ReLU", "Convolution"].includes(step.title) && !list.querySelector(".units")) {
@@ -38,7 +38,29 @@ function showInside(reply, content) {
       text.append(make("p", "message", say(reply.weights ? "templates" : "maps")), make("div", "units", null, ...units));
     }
   }
-  content.append(list);
+  content.append(showScript(reply), list);
+}
+
+// The whole as a script, to copy; where the picture is too large for it, with a file that goes beside it
+function showScript({ script, input }) {
+  const lines = number(script.trimEnd().split("\n").length);
+  const code = Object.assign(english(make("pre", "", script)), { tabIndex: 0, role: "region", ariaLabel: say("script", { lines }) });
+  const copy = Object.assign(make("button", "", say("script.copy")), { type: "button" }), copied = make("span", "copied");
+  copied.setAttribute("role", "status");
+  copy.addEventListener("click", async () => {
+    let key = "script.copied";
+    try { await navigator.clipboard.writeText(script); } catch {
+      getSelection().selectAllChildren(code);
+      key = "script.select";
+    }
+    copied.textContent = say(key);
+  });
+  const file = input && Object.assign(make("a", "", say("script.save")), { href: `data:application/octet-stream;base64,${input}`, download: "input.npy" });
+  return make("details", "script", null,
+    make("summary", "", say("script", { lines })),
+    make("p", "message", say(input ? "script.file" : "script.note")),
+    make("p", "buttons", null, copy, ...(file ? [file] : []), copied),
+    code);
 }
 
 function showSoftmax({ softmax, temperature }) {
@@ -80,7 +102,7 @@ function showCompare({ networks }, content) {
       make("dl", "facts", null,
         fact(number(each.parameters), say("compare.parameters")),
         fact(say("compare.ms", { ms: each.milliseconds.toFixed(1) }), say("compare.time")),
-        fact(each.accuracy === null ? "–" : percent(each.accuracy, 2), say("compare.accuracy"))));
+        fact(each.accuracy === null ? "–" : percent(each.accuracy, 2), say(`compare.accuracy.${each.kind}`))));
   });
   content.append(make("div", "networks", null, ...cards));
 }
