@@ -113,9 +113,10 @@ class Endpoints:
     def explain(
         self, image: Picture, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
     ) -> dict[str, Any]:
-        """Why a picture gets its answer: each layer's module, shape and share of units that are
-        off, softmax written out, the pixels that the network reads (rows and columns, or channels,
-        rows and columns), and the map of those that speak for a label, 1 for the strongest.
+        """Why a picture gets its answer: each layer's module, line of code, shape and share of
+        units that are off, softmax written out, the pixels that the network reads (rows and
+        columns, or channels, rows and columns), and the map of those that speak for a label, 1
+        for the strongest.
 
         Args:
             image: a picture, as /predict takes it

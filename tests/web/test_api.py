@@ -98,6 +98,7 @@ def test_an_explanation_is_json_that_fits_the_answer(endpoints):
     assert (len(found["pixels"]), len(found["pixels"][0])) == (28, 28)
     assert (len(found["map"]), max(map(max, found["map"]))) == (28, 1)
     assert found["steps"][0]["name"] == "input"
+    assert found["steps"][1]["code"] == "x = network.flatten(x)"
     other = call(endpoints.explain, TEE, "drawing", "cnn", "Bag")
     assert other["label"] == "Bag"
     assert other["map"] != found["map"]

@@ -75,6 +75,9 @@ def test_the_steps_end_at_the_answer(panels, drawn):
     confidences = [(term["label"], term["confidence"]) for term in reply["softmax"]]
     assert [label for label, _ in confidences] == [label for label, _ in drawn["confidences"]]
     assert dict(confidences) == pytest.approx(dict(drawn["confidences"]), abs=1e-5)
+    assert reply["steps"][2]["code"] == "x = network.linear_relu_stack[0](x)"
+    assert "class NeuralNetwork(nn.Module):" in reply["script"]
+    assert reply["input"] is None  # 28x28 numbers stand in the script
     assert reply["weights"] is True
     assert len(reply["units"]) == 8
     json.dumps(reply)

@@ -1,6 +1,6 @@
 // The model card in three glances: what each network is and how right, in a sentence and three numbers; where it
 // fails, in pictures; and the rest, folded. Where the pictures came from is said once, for all networks.
-const SHOWN = 4;  // confusions, or labels, of each kind of picture
+const SHOWN = 4;  // confusions, or labels, of a network
 
 function showCard({ networks }, content) {
   content.append(make("div", "cards", null, ...networks.map(showNetwork), fold("data", "card.data", origins(networks))));
@@ -14,7 +14,9 @@ function showNetwork(network) {
   const { ece } = overall(evaluated[0], network) ?? {};
   if (ece) facts.push([ece, say("card.fact.ece")]);
   const what = say(`card.is.${card.architecture}`, {}, card.architecture);
-  const failures = evaluated.filter((kind) => results[kind]).map((kind) => showFailures(kind, results[kind]));
+  const tested = evaluated.filter((kind) => results[kind]);
+  const failures = tested.map((kind) => showFailures(kind, results[kind], Math.ceil(SHOWN / tested.length)));
+  if (tested.some((kind) => kind !== "dataset")) failures.push(note(say("card.private")));
   return make("section", "network", null,
     make("div", "glance", null,
       make("h3", "", kinds.map((kind) => say(`card.kind.${kind}`)).join(", ")),
@@ -136,13 +138,13 @@ function calibration(bins) {
 
 // Where it fails: of Fashion-MNIST what was taken for what, with the surest of these mistakes; of people's own
 // pictures, which are not part of this project, the labels that are least often named rightly.
-function showFailures(kind, results) {
+function showFailures(kind, results, count) {
   const title = make("h4", "", say(`card.fails.${kind}`));
-  return make("div", "fails", null, title, kind === "dataset" ? confusions(results) : hardest(results.hardest));
+  return make("div", "fails", null, title, kind === "dataset" ? confusions(results.confused.slice(0, count)) : hardest(results.hardest.slice(0, count)));
 }
 
-function confusions({ confused }) {
-  return make("ul", "confusions", null, ...confused.slice(0, SHOWN).map(({ examples = [], ...pair }) => {
+function confusions(confused) {
+  return make("ul", "confusions", null, ...confused.map(({ examples = [], ...pair }) => {
     const pictures = examples.map((url) => image(url, say("card.example", pair)));
     const text = make("span", "", null, make("b", "", say("card.confused", pair)), make("span", "count", say("card.confused.count", { count: number(pair.count), of: number(pair.of) })));
     return make("li", "", null, make("span", "pictures", null, ...pictures), text);
@@ -150,7 +152,7 @@ function confusions({ confused }) {
 }
 
 function hardest(labels) {
-  return make("ul", "hardest", null, ...labels.slice(0, SHOWN).map((each) => {
+  return make("ul", "hardest", null, ...labels.map((each) => {
     const bar = make("i");
     bar.style.width = `${each.accuracy * 100}%`;
     const values = { accuracy: percent(each.accuracy), count: number(each.count), answer: each.mistake };

@@ -102,7 +102,7 @@ function showCompare({ networks }, content) {
       make("dl", "facts", null,
         fact(number(each.parameters), say("compare.parameters")),
         fact(say("compare.ms", { ms: each.milliseconds.toFixed(1) }), say("compare.time")),
-        fact(each.accuracy === null ? "–" : percent(each.accuracy, 2), say(`compare.accuracy.${each.kind}`))));
+        fact(each.accuracy === null ? "–" : percent(each.accuracy, each.kind === "dataset" ? 2 : 1), say(`compare.accuracy.${each.kind}`))));
   });
   content.append(make("div", "networks", null, ...cards));
 }

@@ -1,0 +1,201 @@
+"""Step by step with its code, and the model card, in a real Chromium: wide and narrow, light and
+dark, in both languages."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import expect
+
+import browsing
+import fashion_model
+from browsing import PHONE
+from conftest import TOP
+from fashion_model import CLASSES, script
+from fashion_model.evaluation.model_card import accuracy, model_card
+from fashion_model.web.panels import steps_of
+from fashion_model.web.translation import texts
+from test_panels_in_browser import LAPTOP, start, unfold
+
+pytestmark = browsing.pytestmark
+browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
+
+SMALL = {"width": 320, "height": 568}
+LOOKS = pytest.mark.parametrize(
+    ("size", "scheme", "locale"),
+    [
+        (LAPTOP, "light", "en-US"),
+        (LAPTOP, "dark", "zh-CN"),
+        (PHONE, "dark", "en-US"),
+        (PHONE, "light", "zh-CN"),
+        (SMALL, "light", "en-US"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value["width"]),
+)
+
+
+def words(locale):
+    return texts()["zh" if locale.startswith("zh") else "en"]
+
+
+def expect_no_sideways_scroll(page):
+    width = page.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.page.viewport_size["width"]
+
+
+def answers_of(page):
+    """A list that gets the confidences of each answer that the page receives, by label."""
+    found = []
+
+    def read(response):
+        if browsing.ASK.search(response.url):
+            reply = json.loads(response.text())
+            if "confidences" in reply:
+                found.append(dict(reply["confidences"]))
+
+    page.page.on("response", read)
+    return found
+
+
+@LOOKS
+def test_each_step_shows_its_line_of_code(visit, photo, size, scheme, locale):
+    page = visit(viewport=size, color_scheme=scheme, locale=locale)
+    start(page, "uploaded", photo)
+    classifier = fashion_model.load(device="cpu")
+    steps, _ = steps_of(classifier, classifier.preprocess(photo, "photo"))
+    content = unfold(page, "inside")
+    lines = content.locator(".step .line")
+    assert lines.all_inner_texts() == [step.code for step in steps]
+    for line in (lines.first, lines.last):
+        expect(line).to_be_visible()
+        box, panel = line.bounding_box(), page.page.locator(".panel").bounding_box()
+        assert panel["x"] < box["x"]
+        assert box["x"] + box["width"] < panel["x"] + panel["width"]
+    code = content.locator(".script pre")
+    expect(code).to_be_hidden()
+    summary = content.locator(".script summary")
+    count = len(code.text_content().splitlines())
+    expect(summary).to_have_text(words(locale)["script"].format(lines=count))
+    summary.focus()
+    page.page.keyboard.press("Enter")
+    expect(code).to_be_visible()
+    expect(page.button(words(locale)["script.copy"])).to_be_visible()
+    expect_no_sideways_scroll(page)
+    page.shoot(f"code-{size['width']}-{scheme}-{locale}")
+
+
+@pytest.mark.parametrize("network", ["cnn", "mlp"])
+@pytest.mark.parametrize("source", ["drawn", "uploaded"])
+def test_the_copied_script_prints_the_numbers_of_the_answer(
+    visit, photo, tmp_path, source, network
+):
+    page = visit(viewport=LAPTOP, permissions=["clipboard-read", "clipboard-write"])
+    answers = answers_of(page)
+    page.page.locator(f"#network input[value={network}]").check()
+    start(page, source, photo)
+    content = unfold(page, "inside")
+    content.locator(".script summary").click()
+    page.button("Copy").click()
+    expect(content.locator(".copied")).to_have_text("Copied.")
+    copied = page.page.evaluate("navigator.clipboard.readText()")
+    assert len(copied.splitlines()) <= 30
+    (tmp_path / "answer.py").write_text(copied)
+    save = content.locator("a[download]")
+    assert save.count() == int((source, network) == ("uploaded", "cnn"))
+    if save.count():
+        with page.page.expect_download() as download:
+            save.click()
+        assert download.value.suggested_filename == script.INPUT_FILE
+        download.value.save_as(tmp_path / script.INPUT_FILE)
+    made = subprocess.run(
+        [sys.executable, "answer.py"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(TOP)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    printed = dict(ast.literal_eval(line) for line in made.stdout.splitlines())
+    assert list(printed) == list(CLASSES)
+    assert printed == pytest.approx(answers[-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_where_the_clipboard_is_closed_the_script_is_selected(visit, locale):
+    page = visit(viewport=LAPTOP, locale=locale)
+    start(page, "drawn", None)
+    content = unfold(page, "inside")
+    content.locator(".script summary").click()
+    page.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.button(words(locale)["script.copy"]).click()
+    expect(content.locator(".copied")).to_have_text(words(locale)["script.select"])
+    selected = page.page.evaluate("getSelection().toString()")
+    assert selected.strip() == content.locator(".script pre").inner_text().strip()
+
+
+@LOOKS
+def test_the_model_card_in_three_glances(visit, size, scheme, locale):
+    """Which needs no picture: a sentence and three numbers, where it fails, and the rest folded."""
+    page, say = visit(viewport=size, color_scheme=scheme, locale=locale), words(locale)
+    content = unfold(page, "card")
+    networks = model_card(fashion_model.load(device="cpu"))["networks"]
+    expect(content.locator(".network")).to_have_count(len(networks))
+    for place, network in enumerate(networks):
+        one = content.locator(".network").nth(place)
+        expect(one.locator(".what")).to_have_text(say[f"card.is.{network['card']['architecture']}"])
+        numbers = one.locator(".facts dd").all_inner_texts()
+        assert len(numbers) == 3
+        boxes = [number.bounding_box() for number in one.locator(".facts dd").all()]
+        for first, second in pairwise(boxes):  # beside or below each other, never on each other
+            apart = first["x"] + first["width"] <= second["x"]
+            assert apart or first["y"] + first["height"] <= second["y"]
+        assert f"{network['parameters']:,}" in numbers
+        shares = [accuracy(network["card"] | network, kind) for kind in network["kinds"]]
+        assert f"{shares[0] * 100:.1f}"[:-1] in numbers[0]
+        expect(one.locator("pre")).to_be_hidden()
+        for kind in network["kinds"]:
+            expect(one.locator("h4")).to_have_text(say[f"card.fails.{kind}"])
+        dataset = network["results"].get("dataset")
+        if dataset:
+            first = dataset["confused"][0]
+            expect(one.locator(".confusions li")).to_have_count(4)
+            caption = say["card.confused.count"].format(count=first["count"], of="1,000")
+            expect(one.locator(".confusions .count").first).to_have_text(caption)
+            drawn = "images => images.map((image) => image.naturalWidth)"
+            assert one.locator(".confusions img").evaluate_all(drawn) == [28] * 8
+        else:
+            hardest = network["results"][network["kinds"][0]]["hardest"]
+            bars = one.locator(".hardest .track i")
+            expect(bars).to_have_count(4)
+            share = bars.first.evaluate("bar => bar.offsetWidth / bar.parentNode.offsetWidth")
+            assert share == pytest.approx(hardest[0]["accuracy"], abs=0.02)
+    expect(content.locator(".origins")).to_be_hidden()
+    expect_no_sideways_scroll(page)
+    page.shoot(f"card-{size['width']}-{scheme}-{locale}")
+
+
+def test_all_figures_of_the_model_card_unfold(visit):
+    page = visit(viewport=LAPTOP)
+    content = unfold(page, "card")
+    networks = model_card(fashion_model.load(device="cpu"))["networks"]
+    for place, network in enumerate(networks):
+        one = content.locator(".network").nth(place)
+        one.locator("summary").first.focus()
+        page.page.keyboard.press("Enter")
+        for summary in one.locator("details details summary").all():
+            summary.click()
+        expect(one.locator("pre")).to_have_text(network["print"])
+        expect(one.locator(".curve rect:visible").first).to_be_visible()  # a bin may be empty
+        dataset = network["results"].get("dataset")
+        if dataset:
+            cells = one.locator(".matrix td").all_inner_texts()
+            assert sum(int(cell.replace(",", "") or 0) for cell in cells) == dataset["count"]
+    content.locator(".data summary").click()
+    listed = content.locator(".origins").inner_text()
+    for network in networks:
+        for text in (*network["card"]["data"], *network["card"].get("icon_sets", ())):
+            assert listed.count(text.removeprefix("icon (").rstrip(")")) >= 1
+    assert listed.count("Zalando SE, MIT") <= 2  # once with all images, once without the last
+    page.page.locator("button[data-panel=card]").click()
+    expect(page.page.locator(".panel")).to_be_hidden()
