@@ -20,8 +20,8 @@ ENGLISH = {
     "linear": "Each of {outputs} units multiplies the {inputs} numbers by weights of its own and "
     "adds them up. Training has found these weights: {learned} numbers, with one to start from "
     "(the bias) for each unit.",
-    "relu": "What is below 0 becomes 0: {off} of the units are off. Without this bend, all layers "
-    "together could do no more than one.",
+    "relu": "What is below 0 becomes 0: {off} of the units are off. Without this step, all layers "
+    "together could do no more than a single one.",
     "unshuffle": "Each {side}x{side} square of pixels becomes one place with {square} numbers. "
     "None changes, and the layers to come have fewer places to visit.",
     "convolution": "Each of {outputs} filters slides over the {inputs} maps, and notes how well "

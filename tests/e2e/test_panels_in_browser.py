@@ -1,6 +1,7 @@
 """The panels below the answer and the page's languages, in a real Chromium: on a drawing made with
 the mouse and on an uploaded photo."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -70,6 +71,10 @@ def test_step_by_step(shown):
     assert modules == [note, *(step.module for step in steps[1:])]
     expect(content.locator(".units img")).to_have_count(UNITS)
     expect(content.locator(".sum tr")).to_have_count(3)
+    for row in content.locator(".sum tr").all():
+        cells = row.locator("td").all_inner_texts()
+        *_, power, total, quotient = map(float, re.findall(r"[\d.]+", " ".join(cells[1:])))
+        assert quotient == pytest.approx(power / total, abs=1e-3)
     page.shoot(f"inside-{source}")
 
 

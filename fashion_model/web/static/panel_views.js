@@ -66,7 +66,7 @@ function showScript({ script, input }) {
 function showSoftmax({ softmax, temperature }) {
   const rows = softmax.slice(0, 3).map((term) => {
     const scaled = temperature === 1 ? term.logit.toFixed(3) : `${term.logit.toFixed(3)} ÷ ${temperature.toFixed(3)} = ${term.scaled.toFixed(3)}`;
-    const cells = [scaled, `e^${term.scaled.toFixed(3)} = ${term.exponential.toFixed(3)}`, `÷ ${term.total.toFixed(3)} = ${term.confidence.toFixed(5)}`];
+    const cells = [scaled, `e^${term.scaled.toFixed(3)} = ${term.exponential.toFixed(3)}`, `÷ ${term.total.toFixed(3)} = ${term.probability.toFixed(5)}`];
     return make("tr", "", null, Object.assign(make("th", "", named(term.label)), { scope: "row" }), ...cells.map((cell) => make("td", "", cell)));
   });
   return Object.assign(make("table", "sum", null, make("tbody", "", null, ...rows)), { tabIndex: 0 });
