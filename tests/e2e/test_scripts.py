@@ -24,14 +24,15 @@ const file = () => handle_file(new Blob([readFileSync(process.argv[3])], { type:
 const [one] = (await app.predict("/predict", { image: file(), network: "mlp" })).data;
 const [many] = (await app.predict("/predict_many", [[file(), file()], "auto", "mlp"])).data;
 const [why] = (await app.predict("/explain", { image: file(), network: "mlp" })).data;
-const [card] = (await app.predict("/model_card", { network: "mlp" })).data;
+const [{ networks }] = (await app.predict("/model_card", { network: "mlp" })).data;
+const { classes } = networks[0].card;
 let refused = null;
 try {
   await app.predict("/predict", { image: handle_file(new Blob(["no picture"])) });
 } catch (error) {
   refused = error.message;
 }
-console.log(JSON.stringify({ one, many, label: why.label, classes: card.networks[0].card.classes, refused }));
+console.log(JSON.stringify({ one, many, label: why.label, classes, refused }));
 process.exit(0);
 """
 
