@@ -135,6 +135,28 @@ def test_where_the_clipboard_is_closed_the_script_is_selected(visit, locale):
 
 
 @LOOKS
+def test_side_by_side_are_the_figures_of_the_networks_that_answered(
+    visit, photo, size, scheme, locale
+):
+    page, say = visit(viewport=size, color_scheme=scheme, locale=locale), words(locale)
+    start(page, "uploaded", photo)
+    content = unfold(page, "compare")
+    for place, name in enumerate(("cnn", "mlp")):
+        classifier = fashion_model.load(name, device="cpu")
+        one = content.locator(".network").nth(place)
+        expect(one.locator("h3")).to_contain_text(say[f"network.{name}"])
+        network, card = classifier.networks["photo"], classifier.cards["photo"]
+        expect(one.locator("h3 code")).to_have_text(type(network).__name__)
+        parameters, _, share = one.locator("dd").all_inner_texts()
+        assert parameters == f"{sum(p.numel() for p in network.parameters()):,}"
+        assert share == f"{accuracy(card, 'photo') * 100:.1f}%"
+        labels = one.locator("dt").all_inner_texts()
+        assert labels[2] == say["compare.accuracy.photo"]
+    expect_no_sideways_scroll(page)
+    page.shoot(f"compare-{size['width']}-{scheme}-{locale}")
+
+
+@LOOKS
 def test_the_model_card_in_three_glances(visit, size, scheme, locale):
     """Which needs no picture: a sentence and three numbers, where it fails, and the rest folded."""
     page, say = visit(viewport=size, color_scheme=scheme, locale=locale), words(locale)
