@@ -75,10 +75,13 @@ def open_door(processes):
     for each in made:
         while each._waiting:
             each._stop(each._waiting[0])
-    for process in processes:
-        process.kill()
-    for each in made:
-        wait_for(lambda each=each: each._threads == 0)
+
+    def all_ended():
+        for process in list(processes):  # one may have begun just now
+            process.kill()
+        return not any(each._threads for each in made)
+
+    wait_for(all_ended)
 
 
 @pytest.fixture
