@@ -38,7 +38,6 @@ def start(options: tutorial.Options) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
     with process.stdin as told:
         told.write(json.dumps(asdict(options)).encode())
     return process
@@ -93,6 +92,7 @@ def _write(output: BinaryIO, message: dict[str, Any], weights: bytes = b"") -> N
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    os.nice(NICE)  # only now: on a busy machine all that was imported would take a minute
     try:
         run(json.load(sys.stdin), sys.stdout.buffer)
     except BrokenPipeError:
