@@ -190,13 +190,13 @@ def ask(server, name, question):
 
 
 def test_a_second_visitor_sees_nothing_of_it_and_waits_for_a_place(visit, server):
-    options = {"epochs": 100, "batch_size": 8}
-    first = [ask(server, "start_training", {"options": options}) for _ in range(AT_A_TIME)]
     page = visit()
-    expect(page.page.locator("#network label")).to_have_count(2)
     trainer = Trainer(page)
+    options = {"epochs": 100, "batch_size": 8}  # until it is stopped, or 20 s are over
+    first = [ask(server, "start_training", {"options": options}) for _ in range(AT_A_TIME)]
     trainer.start(epochs=1)
     expect(trainer.stand).to_have_text("Others are training. Your place in the queue: 1.")
+    expect(page.page.locator("#network label")).to_have_count(3)  # ours, and their own alone
     page.button("Stop").click()
     expect(trainer.stand).to_have_text("Nothing is trained yet.")
     trainer.start(epochs=1)
