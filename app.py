@@ -22,7 +22,7 @@ except FashionModelError as error:
 import gradio as gr
 import torch
 
-from fashion_model import CLASSES, DEFAULT
+from fashion_model import CLASSES, DEFAULT, datasets, tutorial
 from fashion_model.preprocessing import KINDS
 from fashion_model.web import server
 from fashion_model.web.api import publish
@@ -79,22 +79,16 @@ def upload_tab(panels: Panels) -> gr.Tab:
     return tab
 
 
-def result_column(panels: Panels, names: list[str]) -> gr.Radio:
+def result_column(panels: Panels, names: list[str]) -> None:
     with gr.Column(elem_id="result"):
-        network = gr.Radio(
-            [(text(f"network.{name}"), name) for name in names],
-            value=DEFAULT,
-            label=text("network"),
-            visible=len(names) > 1,
-            elem_id="network",
-        )
+        # No gr.Radio: its choices are the same for all, and "your network" is one visitor's alone.
+        html("network.html", "network.js", names=names, elem_id="network")
         html(
             "answer.html",
             "answer.js",
             server_functions=server_functions(panels.ask_maps),
             classes=list(CLASSES),
         )
-    return network
 
 
 def build(inference: Inference) -> gr.Blocks:
@@ -109,18 +103,22 @@ def build(inference: Inference) -> gr.Blocks:
             with gr.Column(elem_id="question"), gr.Tabs():
                 draw = draw_tab(panels)
                 upload = upload_tab(panels)
-            network = result_column(panels, list(inference.classifiers))
+            result_column(panels, list(inference.classifiers))
+        visitors = inference.visitors
         html(
             "panels.html",
-            *("panel_views.js", "model_card.js", "panels.js"),
+            *("panel_views.js", "model_card.js", "training.js", "panels.js"),
             server_functions=server_functions(
-                panels.ask_inside, panels.ask_similar, panels.ask_compare, panels.ask_card
+                *(panels.ask_inside, panels.ask_similar, panels.ask_compare, panels.ask_card),
+                *(visitors.start_training, visitors.ask_training, visitors.stop_training),
+                *(visitors.take_network, visitors.bring_network),
             ),
             network=DEFAULT,
+            loop=tutorial.LOOP.replace("{seed}", str(tutorial.SEED)),
+            images=tutorial.IMAGES if datasets.is_installed() else tutorial.IMAGES[:1],
             elem_id="more",
         )
         announce = "document.dispatchEvent(new CustomEvent('fashion:{}', {{detail: {}}}))"
-        network.change(None, network, js=f"name => {{ {announce.format('network', 'name')} }}")
         draw.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
         publish(page, panels, concurrency=max(BATCH, 2 * server.REPLICAS))

@@ -73,6 +73,11 @@ def load_fashion_mnist(train: bool, root: str | Path | None = None) -> Pairs:
     return images, labels
 
 
+def is_installed() -> bool:
+    """Whether load_fashion_mnist finds the data set here, and downloads nothing."""
+    return _find(None) is not None
+
+
 def split(images: torch.Tensor, labels: torch.Tensor) -> tuple[Pairs, Pairs]:
     """(training pairs, validation pairs): the last VALIDATION images are held out."""
     learn, held_out = slice(None, -VALIDATION), slice(-VALIDATION, None)

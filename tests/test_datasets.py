@@ -34,7 +34,9 @@ def test_reads_a_named_folder(tmp_path, content, packed, below, train):
 def test_finds_debians_folder_first_then_an_earlier_download(tmp_path, content, monkeypatch):
     monkeypatch.setattr(data, "DEBIAN", tmp_path / "debian")
     monkeypatch.setattr(data, "DOWNLOADS", tmp_path / "downloads")
+    assert not data.is_installed()
     write_idx(tmp_path / "downloads" / "FashionMNIST" / "raw", content, packed=False)
+    assert data.is_installed()
     assert len(data.load_fashion_mnist(True)[0]) == 7
     write_idx(tmp_path / "debian", content, packed=True)
     (tmp_path / "downloads" / "FashionMNIST" / "raw" / "train-labels-idx1-ubyte").unlink()

@@ -14,8 +14,10 @@ from typing import Any
 import fashion_model
 from fashion_model import CLASSES, DEFAULT, NETWORKS, Classifier, InputError
 from fashion_model.checkpoint import resolve
+from fashion_model.classifier import KINDS
 from fashion_model.preprocessing import ModelInput
 from fashion_model.web.serialization import prediction_to_json
+from fashion_model.web.visitor_networks import VisitorNetworks
 
 BATCH = 16  # pictures in one pass, at most
 MAX_CPU_SECONDS = 20  # in one call: 64 photos of 12 megapixels take 7
@@ -33,10 +35,16 @@ class Inference:
     def __init__(self, names: Sequence[str], remote: Remote | None = None) -> None:
         self.classifiers = {name: fashion_model.load(name) for name in names}
         self.remote = remote
+        self.visitors = VisitorNetworks()
         self._waiting: SimpleQueue[Any] = SimpleQueue()
         threading.Thread(target=self._predict_forever, daemon=True).start()
 
     def find(self, network: Any) -> Classifier:
+        """That of a name, or of a visitor: the same preprocessing, and no calibration."""
+        if self.visitors.is_name(network):
+            found, card = self.visitors.find(network)
+            detectors = next(iter(self.classifiers.values())).detectors
+            return Classifier(dict.fromkeys(KINDS, found), dict.fromkeys(KINDS, card), detectors)
         if not isinstance(network, str) or network not in self.classifiers:
             raise InputError(
                 f"There is no such network here. Choose: {', '.join(self.classifiers)}.",
@@ -44,6 +52,10 @@ class Inference:
                 names=", ".join(self.classifiers),
             )
         return self.classifiers[network]
+
+    def _remote(self, network: str) -> Remote | None:
+        """Who computes instead: nobody else knows the visitors' networks."""
+        return None if self.visitors.is_name(network) else self.remote
 
     def predict(self, network: str, image: bytes, kind: str) -> Future[dict[str, float]]:
         """Classifier.predict, in one pass with what others ask at the same time."""
@@ -77,9 +89,9 @@ class Inference:
         self, network: str, pictures: Sequence[tuple[bytes, str]]
     ) -> list[dict[str, float] | InputError]:
         """Classifier.predict of several pictures and their kinds, in one pass; or why not."""
-        if self.remote is not None:
+        if (remote := self._remote(network)) is not None:
             results: list[dict[str, float] | InputError]
-            results = self.remote("predict_each", network, (pictures,))
+            results = remote("predict_each", network, (pictures,))
             return results
         classifier = self.find(network)
         inputs: list[ModelInput | InputError] = []
@@ -93,8 +105,8 @@ class Inference:
 
     def answer(self, network: str, image: bytes, kind: str, point: Point = None) -> dict[str, Any]:
         """What the page shows of a picture, as JSON. point: where its garment was tapped."""
-        if self.remote is not None:
-            found: dict[str, Any] = self.remote("answer", network, (image, kind, point))
+        if (remote := self._remote(network)) is not None:
+            found: dict[str, Any] = remote("answer", network, (image, kind, point))
             return found
         return prediction_to_json(self.find(network).classify(image, kind=kind, point=point))
 
@@ -104,7 +116,7 @@ class Inference:
         """predict of each. images are read a few at a time, within the time of a call."""
         # Where others compute, this thread only waits.
         limits = (time.thread_time, MAX_CPU_SECONDS)
-        clock, limit = limits if self.remote is None else (time.monotonic, MAX_SECONDS)
+        clock, limit = limits if self._remote(network) is None else (time.monotonic, MAX_SECONDS)
         start = clock()
         found: list[dict[str, float]] = []
         while len(found) < len(images):

@@ -165,11 +165,15 @@ class Panels:
         return or_error(answer)
 
     def ask_compare(self, question: Any) -> dict[str, Any]:
-        """{"networks": [...]}: every network's answer to the same picture."""
+        """{"networks": [...]}: every network's answer to the same picture; "yours" among them,
+        where question names one."""
 
         def answer() -> dict[str, Any]:
             _, request = self._request(question)
-            networks = compare(self.inference.classifiers, *request)
+            classifiers = dict(self.inference.classifiers)
+            if question.get("yours"):
+                classifiers["yours"] = self.inference.find(question["yours"])
+            networks = compare(classifiers, *request)
             confidences = [{"confidences": list(n.confidences.items())} for n in networks]
             return {"networks": [asdict(n) | c for n, c in zip(networks, confidences, strict=True)]}
 

@@ -12,7 +12,7 @@ from fashion_model.sentences import ENGLISH
 
 FILE = Path(__file__).with_name("static") / "words.json"
 LANGUAGES = ("en", "zh")
-IN_GRADIO = ("tab.", "network")
+IN_GRADIO = ("tab.",)
 
 
 @functools.cache

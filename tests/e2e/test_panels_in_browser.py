@@ -202,7 +202,7 @@ def test_axe_finds_nothing_serious(visit, photo, scheme, size):
 
     check("empty")
     start(page, "drawn", None)
-    for panel in ("inside", "similar", "compare", "card"):
+    for panel in ("inside", "similar", "compare", "card", "train"):
         unfold(page, panel)
         page.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = 1")
         check(panel)
@@ -258,7 +258,7 @@ def test_chinese_in_a_chinese_browser(visit, tmp_path, locale):
     labels = page.page.locator(".answer .bars .label").all_inner_texts()
     assert set(labels) == {chinese[f"label.{name}"] for name in CLASSES}
     english = set(texts()["en"].values())
-    for panel in ("inside", "similar", "compare", "card"):
+    for panel in ("inside", "similar", "compare", "card", "train"):
         content = unfold(page, panel)
         parts = content.locator("h3, h4, p, figcaption b, dt, th, summary, li b").all_inner_texts()
         same = {text for text in parts if text in english}

@@ -9,7 +9,7 @@ let open = null, prediction = null, network = props.network, timer = 0, busy = f
 const panels = {
   inside: { ask: (question) => server.ask_inside(question), show: showInside },
   similar: { ask: (question) => server.ask_similar(question), show: showSimilar },
-  compare: { ask: (question) => server.ask_compare(question), show: showCompare },
+  compare: { ask: (question) => server.ask_compare({ ...question, yours: window.fashion.yours }), show: showCompare },
   card: { ask: () => server.ask_card({ network }), show: (reply, content) => showCard(reply, content, network) },
 };
 const subject = () => (open === "card" ? network : prediction);
@@ -17,6 +17,7 @@ const subject = () => (open === "card" ? network : prediction);
 function refresh(wait = 0) {
   clearTimeout(timer);
   if (!open) return;
+  if (open === "train") return showTraining(part);
   const reply = subject() && replies[open].get(subject());
   const content = part(".content");
   part("h2").textContent = say(open);
@@ -50,6 +51,7 @@ async function ask(panel, of) {
       state(say("wait"));
       timer = setTimeout(ask, AGAIN_MS, panel, of);
     } else if (reply?.error?.key === "expired") emit("expired");
+    else if (reply?.error?.key === "forgotten network") emit("forgotten", reply.error);
     else if (!reply || reply.error) state(reply ? translated(reply.error) : say("failed"));
     else { replies[panel].set(of, reply); refresh(); }
   } else {
@@ -77,7 +79,11 @@ for (const button of element.querySelectorAll("button[data-panel]")) {
 }
 document.addEventListener("fashion:shown", (event) => {
   prediction = event.detail.prediction;
-  if (open && open !== "card") refresh(STANDS_MS);
+  if (open && open !== "card" && open !== "train") refresh(STANDS_MS);
+});
+document.addEventListener("fashion:yours", () => {
+  replies.compare = new WeakMap();
+  if (open === "compare") refresh(STANDS_MS);
 });
 document.addEventListener("fashion:network", (event) => {
   network = event.detail;
