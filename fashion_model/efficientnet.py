@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946): ReLU6, no squeeze-and-excitation.
 
-It is a chain of named stages, so that each can be looked at by itself. Checkpoints hold it with
-batch norm folded into the convolutions; training.efficientnet has the one that trains.
+It is a chain of named stages, so that each can be looked at by itself. Its batch norm is folded
+into the convolutions, in training too: see training.imagenet.
 """
 
 from collections import OrderedDict
@@ -57,7 +57,6 @@ class Convolution(nn.Module):
         super().__init__()
         padding = kernel // 2 if stride == 1 else 0
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups)
-        self.norm: nn.Module = nn.Identity()  # batch norm while it trains
         self.linear = linear
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -67,7 +66,7 @@ class Convolution(nn.Module):
                 max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:]
             )
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
-        x = self.norm(self.conv(x))
+        x = self.conv(x)
         return x if self.linear else F.relu6(x)
 
 

@@ -69,9 +69,7 @@ def preprocess(
     the garment of a photo is. in_detail: the kinds to read so, see ModelInput. Raises InputError
     if there is nothing in the picture.
     """
-    if kind not in KINDS:
-        kinds = ", ".join(KINDS)
-        raise InputError(f"kind must be one of {kinds}, not {kind!r}.", "kind", kinds=kinds)
+    _check_kind(kind)
     array = np.asarray(picture)
     if kind == "auto" and point is None:
         pixels, kind = _dataset_image(array, detectors)
@@ -93,14 +91,20 @@ def preprocess(
         lines = drawing.strokes(array) if lines is None else lines
         read = drawing.in_detail if kind in in_detail else drawing.as_fashion_mnist
         return ModelInput(kind, read(lines), picture, lines.box)
-    rgb = as_rgb(array) if rgb is None else rgb
     if kind in in_detail:
-        mask = None if point is None else _tapped_mask(rgb, detectors, point)
+        mask = None if point is None else _tapped_mask(as_rgb(array), detectors, point)
         tensor, box = photo.in_color(picture, point, mask)
     else:
+        rgb = as_rgb(array) if rgb is None else rgb
         mask = segmentation.segment(rgb, detectors.segmenter, point, logits)
         tensor, box = photo.as_fashion_mnist(rgb, mask)
     return ModelInput(kind, tensor, picture, box, None if mask is None else mask[0, 0])
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        kinds = ", ".join(KINDS)
+        raise InputError(f"kind must be one of {kinds}, not {kind!r}.", "kind", kinds=kinds)
 
 
 def _tapped_mask(
