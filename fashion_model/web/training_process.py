@@ -16,8 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import safetensors.torch
 import torch
+from safetensors import torch as safetensors
 
 from fashion_model import InputError, tutorial
 
@@ -57,7 +57,7 @@ def messages(process: subprocess.Popen[bytes]) -> Iterator[tuple[dict[str, Any],
             weights = process.stdout.read(count)
             if len(weights) < count:
                 return
-            yield message, safetensors.torch.load(weights) if count else None
+            yield message, safetensors.load(weights) if count else None
             if message.get("ended", True):
                 return  # to go away by itself takes a process a second
     finally:
@@ -76,7 +76,7 @@ def run(options: dict[str, Any], output: BinaryIO) -> None:
             point |= {"loss": progress.loss, "accuracy": progress.accuracy}
             weights = b""
             if progress.ended or time.monotonic() - last > WEIGHTS_SECONDS:
-                weights = safetensors.torch.save(progress.network.state_dict())
+                weights = safetensors.save(progress.network.state_dict())
                 last = time.monotonic()
             _write(output, {**point, "ended": progress.ended}, weights)
     except InputError as error:
