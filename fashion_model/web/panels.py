@@ -41,6 +41,7 @@ from fashion_model.web.serialization import (
 
 MAP_PIXELS = 360  # longest side on the page
 MAX_UPLOADS = 4  # read at the same time: one of 20 megapixels needs 60 MB while it is decoded
+VISITORS_FILE = "my-network.safetensors"  # as training.js names a visitor's download
 UNITS = 8  # whose templates or feature maps the page shows
 STEP_FIELDS = ("name", "title", "module", "code", "shape", "off", "message")
 BELOW = (70, 130, 255)  # the color of negative numbers
@@ -133,6 +134,8 @@ class Panels:
             steps, calibration = steps_of(classifier, model_input)
             units = explain.templates(network, model_input.tensor, UNITS)
             name = self.pictures.get(question["id"])["network"]
+            if self.inference.visitors.is_name(name):
+                name = VISITORS_FILE
             name = classifier.card.get("networks", {}).get(model_input.kind, name)
             codes = [step.code for step in steps]
             written = script.write(name, network, model_input.tensor, codes)

@@ -1,6 +1,6 @@
 """A training of the tutorial's network in a process of its own, so that no answer waits for it.
 
-`python -m fashion_model.web.training_process` is told tutorial.Options as JSON, and answers with a
+`python -m fashion_model.web.training_process` reads tutorial.Options as JSON, and answers with a
 line of JSON for each point of the curve, or {"error": ...}. After a line whose "bytes" are not 0
 come so many bytes of safetensors: the weights.
 """
@@ -38,8 +38,8 @@ def start(options: tutorial.Options) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    with process.stdin as told:
-        told.write(json.dumps(asdict(options)).encode())
+    with process.stdin as pipe:
+        pipe.write(json.dumps(asdict(options)).encode())
     return process
 
 
@@ -80,8 +80,8 @@ def run(options: dict[str, Any], output: BinaryIO) -> None:
                 last = time.monotonic()
             _write(output, {**point, "ended": progress.ended}, weights)
     except InputError as error:
-        told = {"text": str(error), "key": error.key, "values": error.values}
-        _write(output, {"error": told})
+        failure = {"text": str(error), "key": error.key, "values": error.values}
+        _write(output, {"error": failure})
 
 
 def _write(output: BinaryIO, message: dict[str, Any], weights: bytes = b"") -> None:

@@ -27,7 +27,7 @@ UNTRAINED = "untrained"  # the name of what every training begins with, the same
 KEEP_SECONDS = 3600  # from the last training of a network, or from when it was brought back
 MAX_NETWORKS = 48  # 2.7 MB each; then the oldest is forgotten sooner
 MAX_WAITING = 20
-UNSEEN_SECONDS = 60  # who waits and has not asked for so long has gone away
+POLL_SECONDS = 60  # a page that waits asks four times a second; silent for so long, it is gone
 # One a core at a time; where there are several cores, one stays free for answers
 AT_A_TIME = max(1, (os.cpu_count() or 1) - 1)
 Reply = dict[str, Any]
@@ -47,7 +47,7 @@ class VisitorNetwork:
     failure: Reply | None = None
     process: subprocess.Popen[bytes] | None = None
     since: float = field(default_factory=time.monotonic)
-    seen: float = field(default_factory=time.monotonic)
+    polled: float = field(default_factory=time.monotonic)
 
 
 class VisitorNetworks:
@@ -177,7 +177,7 @@ class VisitorNetworks:
     def _report(self, name: Any) -> Reply:
         with self._lock:
             entry = self._entry(name)
-            entry.seen = time.monotonic()
+            entry.polled = time.monotonic()
             place = self._waiting.index(entry) + 1 if entry in self._waiting else 0
             report = {"network": name, "state": entry.state, "place": place}
             report["options"] = entry.options and asdict(entry.options)
@@ -226,8 +226,8 @@ class VisitorNetworks:
             entry.process, entry.since = None, time.monotonic()
             for name in [name for name, each in self._entries.items() if each is entry]:
                 self._entries.move_to_end(name)
-            seen = time.monotonic() - UNSEEN_SECONDS
-            for gone in [each for each in self._waiting if each.seen < seen]:
+            oldest = time.monotonic() - POLL_SECONDS
+            for gone in [each for each in self._waiting if each.polled < oldest]:
                 self._stop(gone)
             if not self._waiting:
                 self._threads -= 1

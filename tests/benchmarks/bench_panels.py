@@ -47,17 +47,8 @@ class Visitor:
         question = {"network": network, "labels": ["T-shirt/top", "Bag"]}
         if name not in ("read_drawing", "ask_card"):
             question["id"] = self.ask("read_drawing", network)["id"]
-        body = {
-            "data": drawing if name == "read_drawing" else question,
-            "component_id": self.owner[name],
-            "fn_name": name,
-            "session_hash": "bench",
-        }
-        status, text = serving.post(f"{self.address}/gradio_api/component_server", body)
-        reply: dict[str, object] = json.loads(text)
-        if status != 200 or "error" in reply:
-            raise RuntimeError(f"{name}: {status} {text[:200]}")
-        return reply
+        sent = drawing if name == "read_drawing" else question
+        return serving.ask(self.address, self.owner[name], name, sent)
 
     def open_all(self) -> None:
         for network in ("cnn", "mlp"):

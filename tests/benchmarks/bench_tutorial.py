@@ -44,17 +44,7 @@ class Training:
         self.thread.start()
 
     def ask(self, name: str, **question: object) -> dict[str, object]:
-        body = {
-            "data": question,
-            "component_id": self.owner,
-            "fn_name": name,
-            "session_hash": "bench",
-        }
-        status, text = serving.post(f"{self.address}/gradio_api/component_server", body)
-        reply: dict[str, object] = json.loads(text)
-        if status != 200 or "error" in reply:
-            raise RuntimeError(f"{name}: {status} {text[:200]}")
-        return reply
+        return serving.ask(self.address, self.owner, name, question)
 
     def poll(self) -> None:
         while not self.over.wait(POLL_SECONDS):

@@ -133,6 +133,21 @@ def post(url: str, body: object) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+def ask(address: str, component: object, name: str, question: object) -> dict[str, object]:
+    """The reply of a server function of the page's, of the component that has it."""
+    body = {
+        "data": question,
+        "component_id": component,
+        "fn_name": name,
+        "session_hash": "bench",
+    }
+    status, text = post(f"{address}/gradio_api/component_server", body)
+    reply: dict[str, object] = json.loads(text)
+    if status != 200 or "error" in reply:
+        raise RuntimeError(f"{name}: {status} {text[:200]}")
+    return reply
+
+
 def call(address: str, name: str, image: object, kind: object = "auto") -> tuple[str, object]:
     """What the named endpoint answers over plain HTTP: ("complete" or "error", the data)."""
     status, text = post(f"{address}/gradio_api/call/{name}", {"data": [image, kind, "mlp"]})

@@ -1,13 +1,19 @@
 """What the page asks: an answer to a picture, and by its id all that the panels show."""
 
+import ast
+import base64
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
+from conftest import TOP
 from data.pictures import png, shirt
 from fashion_model import CLASSES
 from fashion_model.web import inference
-from fashion_model.web.panels import server_functions
+from fashion_model.web.panels import VISITORS_FILE, server_functions
 from fashion_model.web.serialization import data_url
 
 META = {"_type": "gradio.FileData"}
@@ -144,3 +150,22 @@ def test_gradio_may_mark_each_server_function(panels):
     function._marked = True
     assert function.__name__ == "ask_card"
     assert "networks" in function({"network": "cnn"})
+
+
+def test_the_script_of_a_visitors_network_reads_the_file_that_was_downloaded(panels, tmp_path):
+    url = data_url(shirt(), format="PNG")
+    answer = panels.read_drawing({"image": url, "network": "untrained"})
+    script = panels.ask_inside({"id": answer["id"]})["script"]
+    taken = panels.inference.visitors.take_network({"network": "untrained"})
+    (tmp_path / VISITORS_FILE).write_bytes(base64.b64decode(taken["file"]))
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    printed = dict(ast.literal_eval(line) for line in run.stdout.splitlines())
+    assert printed == pytest.approx(dict(answer["confidences"]), abs=1e-5)

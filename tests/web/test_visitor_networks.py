@@ -191,7 +191,7 @@ def test_too_many_may_not_wait(visitors, monkeypatch):
 
 def test_who_has_gone_away_keeps_nobody_waiting(visitors, processes, monkeypatch):
     first, gone, last = (begin(visitors) for _ in range(3))
-    visitors._entries[gone].seen -= visitor_networks.UNSEEN_SECONDS + 1
+    visitors._entries[gone].polled -= visitor_networks.POLL_SECONDS + 1
     wait_for(lambda: processes)
     processes[0].say(LAST, weights())
     wait_for(lambda: state_of(visitors, last) == "training")

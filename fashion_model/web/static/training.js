@@ -127,9 +127,9 @@ function take(report) {
   }
   if (running()) polling = setTimeout(poll, POLL_MS);
 }
-const poll = async () => take(await asked("ask_training", {}));
+const poll = async () => take(await request("ask_training", {}));
 
-async function asked(name, question) {
+async function request(name, question) {
   try {
     return (await server[name]({ network: window.fashion.yours, ...question })) ?? { error: { key: "silent" } };
   } catch {
@@ -148,14 +148,14 @@ function forget(error) {
 }
 
 const work = {
-  stop: async () => take(await asked("stop_training", {})),
+  stop: async () => take(await request("stop_training", {})),
   bring: () => find("[type=file]").click(),
   answer: () => {
     emit("yours", { network: window.fashion.yours, chosen: true });
     document.querySelector("#stage").scrollIntoView({ block: "start", behavior: calm.matches ? "instant" : "smooth" });
   },
   take: async () => {
-    const { file, error } = await asked("take_network", {});
+    const { file, error } = await request("take_network", {});
     if (error) return take({ error });
     const body = Uint8Array.from(atob(file), (character) => character.charCodeAt(0));
     const url = URL.createObjectURL(new Blob([body], { type: "application/octet-stream" }));
@@ -167,14 +167,14 @@ trainer.addEventListener("click", (event) => work[event.target.closest("button")
 find("form").addEventListener("input", showLoop);
 find("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  take(await asked("start_training", { options: chosenOptions() }));
+  take(await request("start_training", { options: chosenOptions() }));
 });
 find("[type=file]").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";
   let path;
   try { path = (await upload(file)).path; } catch { return tell(say("error.no tutorial network")); }
-  take(await asked("bring_network", { file: { path, meta: { _type: "gradio.FileData" } } }));
+  take(await request("bring_network", { file: { path, meta: { _type: "gradio.FileData" } } }));
 });
 
 document.addEventListener("fashion:shown", (event) => { tab = event.detail.tab; });
