@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946): ReLU6, no squeeze-and-excitation.
 
-It is a chain of named stages, so that each can be looked at by itself. Its batch norm is folded
-into the convolutions, in training too: see training.imagenet.
+It is a chain of named stages, so that each can be looked at by itself. Its batch norm is there in
+training alone, and folded into the convolutions after it: see training.imagenet.
 """
 
 from collections import OrderedDict
@@ -57,13 +57,13 @@ class Convolution(nn.Module):
         super().__init__()
         padding = kernel // 2 if stride == 1 else 0
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups)
-        self.linear = linear
+        self.kernel, self.stride, self.linear = kernel, stride, linear
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
-        if stride > 1:
+        if self.stride > 1:
             height, width = (
-                max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in x.shape[-2:]
+                max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
+                for side in x.shape[-2:]
             )
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
         x = self.conv(x)

@@ -18,10 +18,8 @@ from fashion_model.preprocessing import drawing, photo
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training import drawing_classification, imagenet
 from fashion_model.training.embeddings import embeddings
-from fashion_model.training.imagenet import pretrained
 from fashion_model.training.job import Card, Job, people_card
 from fashion_model.training.pictures import NONE, one_hot
-from fashion_model.training.trainer import Trainer
 
 
 def train_photo(job: Job) -> Path:
@@ -30,17 +28,10 @@ def train_photo(job: Job) -> Path:
 
     learn, held = job.people()
     own, _ = job.fashion_mnist()
-    network = pretrained().to(job.on).to(memory_format=torch.channels_last)
     segmenter, _ = checkpoint.load("segmenter", "cpu")
-    config = job.config(photo_classification.CONFIG)
     pools = photo_pictures.pools(learn, own, segmenter, job.seed, job.progress)
-    source = photo_classification.Photos(pools, config)
-    if not job.state().exists():
-        photo_classification.probe(network, source, job.seed)
-    groups = photo_classification.parameter_groups(network, config)
     about = f"{len(learn)} pictures and {len(own[0])} images"
-    trainer = Trainer(network, config, seed=job.seed, data=about, groups=groups)
-    trained, card = job.run(trainer, source)
+    trained, card = photo_classification.train(job, pools, about)
     card |= {"architecture": "efficientnet-lite0", "start": imagenet.IMAGES}
     return save_half(job, trained, card, learn, held)
 

@@ -1,28 +1,30 @@
 """The training of the photo network: from ImageNet's weights, on views of photos.
 
-The classifier learns alone first (a linear probe), since a new one would spoil the layers below it
-(Kumar et al. 2022, arXiv 2202.10054); then the later stages learn with it, the less the earlier
-they are. The first stages stay as ImageNet taught them.
+Two networks learn from the labels first: one from mild views, one from strong ones. Together they
+are right more often than either, but twice as slow. So one network learns what both say of strong
+views (Hinton et al. 2015, arXiv 1503.02531), a part of which are two views mixed (Zhang et al.
+2018, arXiv 1710.09412). It starts from the first one's weights.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
-from fashion_model.preprocessing.photo import COLOR_SIDE
 from fashion_model.training.classification import dropout_logits, label_loss
+from fashion_model.training.imagenet import pretrained
+from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool
 from fashion_model.training.photo_views import pasted, view
 from fashion_model.training.pictures import one_hot
-from fashion_model.training.trainer import TrainConfig
+from fashion_model.training.trainer import TrainConfig, Trainer
 
-PROBE_RATE = 1e-2  # learning rate of the classifier alone
 CHALK = 0.1  # share of the drawings that are shown bright on dark
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 3, S, S) in [0, 1], and targets bool (N, 11)
@@ -30,39 +32,49 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 3, S, S) in [0, 1], and targets
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoConfig(TrainConfig):
-    """learning_rate is that of the last stage before the classifier; each earlier one has decay
-    times the next one's.
+    """learning_rate is that of all layers but the classifier, which has classifier_rate.
 
-    steps: batches an epoch. side: pixels a side of the views. frozen: how many of the network's
-    first stages do not learn. probe: batches that the classifier learns alone.
+    steps: batches an epoch. side: pixels a side of the views. strong: see photo_views.view.
+    mixed: the share of views that are laid over others, of which the teachers alone tell. trust:
+    the weight of what they say of the rest, against the labels.
     """
 
     steps: int = 145
-    side: int = COLOR_SIDE
-    frozen: int = 5  # normalize, stem, and stages 1 to 3
-    decay: float = 0.8
+    side: int = 128
+    strong: bool = True
     classifier_rate: float = 3e-3
-    probe: int = 60
     smoothing: float = 0.05
     dropout: float = 0.2
+    mixed: float = 0.0
+    trust: float = 0.0
 
 
-CONFIG = PhotoConfig(
+STRONG = PhotoConfig(
     epochs=8,
     batch=48,
-    learning_rate=5e-4,
+    learning_rate=4e-4,
     weight_decay=0.02,
     warmup=0.15,
     cosine=True,
     ema=0.997,
 )
+MILD = replace(STRONG, epochs=5, side=112, strong=False)
+STUDENT = replace(
+    STRONG, epochs=7, learning_rate=3e-4, classifier_rate=5e-4, mixed=1 / 3, trust=0.5
+)
 
 
 class Photos:
-    """Batches of views of pools, mixed as POOLS says, and their loss."""
+    """Batches of views of pools, mixed as POOLS says, and their loss.
 
-    def __init__(self, pools: Mapping[str, Pool], config: PhotoConfig) -> None:
+    teachers: networks that learned the same pictures; none where labels alone count.
+    """
+
+    def __init__(
+        self, pools: Mapping[str, Pool], config: PhotoConfig, teachers: Sequence[nn.Module] = ()
+    ) -> None:
         self.pools, self.config, self.steps = pools, config, config.steps
+        self.teachers = [teacher.eval() for teacher in teachers]
         shares = np.array([POOLS[name][0] for name in pools])
         self.names, self.shares = list(pools), shares / shares.sum()
 
@@ -85,31 +97,63 @@ class Photos:
         if drawn and rng.random() < CHALK:
             picture = 255 - picture
         before = self.pools["things" if "things" in self.pools else name].draw(rng)[0]
-        return view(rng, picture, self.config.side, before[..., :3], drawn), targets
+        config = self.config
+        return view(rng, picture, config.side, before[..., :3], drawn, config.strong), targets
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         x, targets = batch
-        logits = dropout_logits(network, x, self.config.dropout, self.config.frozen)
-        return label_loss(logits, targets, self.config.smoothing).mean()
+        mixed = round(self.config.mixed * len(x))
+        share = torch.rand(mixed, 1, 1, 1, device=x.device) / 2
+        x = torch.cat([x[:mixed].lerp(x.roll(-mixed, 0)[:mixed], share), x[mixed:]])
+        logits = dropout_logits(network, x, self.config.dropout)
+        by_labels = label_loss(logits, targets, self.config.smoothing)
+        if not self.teachers:
+            return by_labels.mean()
+        trust = torch.full_like(by_labels, self.config.trust)
+        trust[:mixed] = 1.0
+        by_teachers = F.cross_entropy(logits, self.confidences(x), reduction="none")
+        return by_labels.lerp(by_teachers, trust).mean()
+
+    @torch.no_grad()
+    def confidences(self, x: torch.Tensor) -> torch.Tensor:
+        """What all teachers say of x (N, 3, S, S) together, (N, 11)."""
+        log_p = torch.stack([teacher(x).log_softmax(1) for teacher in self.teachers])
+        return log_p.mean(0).softmax(1)
 
 
-def probe(network: EfficientNetLite0, source: Photos, seed: int) -> None:
-    """Train network's classifier alone for a while."""
-    generator = torch.Generator(next(network.parameters()).device).manual_seed(seed)
-    optimizer = torch.optim.AdamW(network.stages[-1].parameters(), PROBE_RATE)
-    for x, targets in islice(source.batches(0, generator), source.config.probe):
-        logits = dropout_logits(network, x, 0.0, len(network.stages) - 1)
-        optimizer.zero_grad()
-        label_loss(logits, targets, source.config.smoothing).mean().backward()
-        optimizer.step()
+def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, Card]:
+    """The photo network, and what its card tells of its training; about: what it learns, in words.
+
+    Raises DataError where ImageNet's weights are missing.
+    """
+    cards: list[Card] = []
+
+    def fit(
+        network: EfficientNetLite0, config: PhotoConfig, about: str, *teachers: nn.Module
+    ) -> tuple[EfficientNetLite0, nn.Module]:
+        """What learned, with its batch norm and without."""
+        config, member = job.config(config), len(cards)
+        network = network.to(job.on).to(memory_format=torch.channels_last)
+        groups = parameter_groups(network, config)
+        trainer = Trainer(network, config, seed=job.seed + member, data=about, groups=groups)
+        plain, card = job.run(trainer, Photos(pools, config, teachers), member)
+        cards.append({**card, "digest": checkpoint.digest(plain)})
+        return cast(EfficientNetLite0, trainer.average.module), plain
+
+    first, mild = fit(pretrained(), MILD, about)
+    _, strong = fit(pretrained(), STRONG, about)
+    digests = [card["digest"] for card in cards]
+    about = " ".join([about, "taught by", *(digest[:12] for digest in digests)])
+    _, network = fit(first, STUDENT, about, mild, strong)
+    *teachers, card = cards
+    seconds = sum(each["seconds"] for each in cards)
+    told = ("seed", "epochs", "config", "seconds", "digest")
+    known = [{key: each[key] for key in told} for each in teachers]
+    return network, {**card, "seconds": seconds, "teachers": known}
 
 
 def parameter_groups(network: EfficientNetLite0, config: PhotoConfig) -> list[dict[str, Any]]:
-    """For Trainer: what learns, and how fast."""
-    stages = [list(stage.parameters()) for stage in network.stages[config.frozen : -1]]
-    stages = [parameters for parameters in stages if parameters]  # pooling has none
-    rates = [config.learning_rate * config.decay**i for i in range(len(stages))]
-    return [
-        {"params": parameters, "lr": rate}
-        for parameters, rate in zip(stages, reversed(rates), strict=True)
-    ] + [{"params": list(network.stages[-1].parameters()), "lr": config.classifier_rate}]
+    """For Trainer: all parameters, those of the classifier with a rate of their own."""
+    classifier = list(network.stages[-1].parameters())
+    rest = [p for p in network.parameters() if all(p is not other for other in classifier)]
+    return [{"params": rest}, {"params": classifier, "lr": config.classifier_rate}]

