@@ -12,7 +12,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # it copies them all at each event
 
 from fashion_model.errors import FashionModelError
-from fashion_model.web.upload_folder import make_upload_folder
+from fashion_model.web import make_upload_folder
 
 try:
     make_upload_folder()
@@ -21,19 +21,18 @@ except FashionModelError as error:
 
 import gradio as gr
 import torch
+from PIL import Image
 
-from fashion_model import CLASSES, DEFAULT, datasets, tutorial
+from fashion_model import CLASSES, DEFAULT, NETWORKS, checkpoint, datasets, tutorial
 from fashion_model.preprocessing import KINDS
 from fashion_model.web import server
 from fashion_model.web.api import publish
-from fashion_model.web.gallery import gallery_html
-from fashion_model.web.inference import BATCH, Inference, available_networks
-from fashion_model.web.panels import Panels, server_functions
-from fashion_model.web.patches import Blocks
-from fashion_model.web.serialization import MAX_FILE_BYTES
-from fashion_model.web.translation import script, text, translations
+from fashion_model.web.panels import BATCH, Inference, Panels
+from fashion_model.web.serialization import MAX_FILE_BYTES, data_url, server_functions
+from fashion_model.web.translation import script, translations
 
 STATIC = Path(__file__).resolve().parent / "fashion_model" / "web" / "static"
+TEXTS = translations()
 
 
 def asset(*names: str) -> str:
@@ -51,7 +50,7 @@ def html(template: str, *scripts: str, **props: Any) -> gr.HTML:
 
 
 def draw_tab(panels: Panels) -> gr.Tab:
-    with gr.Tab(text("tab.draw")) as tab:
+    with gr.Tab(TEXTS("tab.draw")) as tab:
         html(
             "canvas.html",
             "canvas.js",
@@ -65,12 +64,13 @@ def draw_tab(panels: Panels) -> gr.Tab:
 def upload_tab(panels: Panels) -> gr.Tab:
     """A part of our own: gr.Image refuses by the file's name what the server could read, asks
     through the queue, and reloads the page, and with it the picture, where the server was away."""
-    with gr.Tab(text("tab.upload")) as tab:
-        gr.HTML(
-            html_template=asset("upload.html") + gallery_html(),
-            js_on_load=asset("upload.js", "camera.js"),
-            apply_default_css=False,
+    examples = sorted((STATIC / "examples").glob("*.png"))
+    with gr.Tab(TEXTS("tab.upload")) as tab:
+        html(
+            "upload.html",
+            *("upload.js", "camera.js"),
             server_functions=server_functions(panels.read_upload),
+            examples={e.stem: data_url(Image.open(e), format="PNG") for e in examples},
             network=DEFAULT,
             kinds=list(KINDS),
             megabytes=MAX_FILE_BYTES >> 20,
@@ -93,10 +93,7 @@ def result_column(panels: Panels, names: list[str]) -> None:
 
 def build(inference: Inference) -> gr.Blocks:
     panels = Panels(inference)
-    cleaning = (max(1, server.KEEP_SECONDS // 6), server.KEEP_SECONDS)
-    with Blocks(
-        title="What garment is this?", analytics_enabled=False, delete_cache=cleaning
-    ) as page:
+    with server.Blocks(title="What garment is this?", analytics_enabled=False) as page:
         html("header.html", "header.js", elem_id="top")
         html("summary.html", "summary.js", elem_id="summary")
         with gr.Row(elem_id="stage"):
@@ -121,7 +118,7 @@ def build(inference: Inference) -> gr.Blocks:
         announce = "document.dispatchEvent(new CustomEvent('fashion:{}', {{detail: {}}}))"
         draw.select(None, js=f"() => {{ {announce.format('tab', repr('draw'))} }}")
         upload.select(None, js=f"() => {{ {announce.format('tab', repr('upload'))} }}")
-        publish(page, panels, concurrency=max(BATCH, 2 * server.REPLICAS))
+        publish(page, inference, concurrency=max(BATCH, 2 * server.REPLICAS))
     # api_open=False: /run/NAME would go past the queue's limits.
     return page.queue(
         max_size=server.MAX_WAITING,
@@ -139,7 +136,7 @@ def main() -> None:
         theme=gr.themes.Base(font=font, font_mono=mono),
         css_paths=[STATIC / "style.css", STATIC / "panels.css"],
         head=asset("head.html") + script(asset("words.js", "requests.js", "pictures.js")),
-        i18n=translations(),
+        i18n=TEXTS,
         favicon_path=STATIC / "favicon.svg",
         footer_links=["api"],
         max_file_size=MAX_FILE_BYTES,
@@ -148,7 +145,8 @@ def main() -> None:
 
 torch.set_num_threads(1)  # one small picture at a time: more threads only fight over the cores
 try:
-    networks = available_networks()
+    others = [name for name in NETWORKS if name != DEFAULT]
+    networks = [DEFAULT, *(name for name in others if checkpoint.resolve(name).exists())]
     demo = build(Inference(networks, server.start_replicas(networks)))
 except FashionModelError as error:
     if __name__ != "__main__":

@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 
 MARK = (255, 92, 0)  # orange: far from the grays below it, and seen by the color-blind
+BELOW = (70, 130, 255)  # the color of negative numbers
+MAP_PIXELS = 360  # longest side of a picture that is marked
 
 
 def overlay(
@@ -30,6 +32,27 @@ def overlay(
     gray = np.asarray(picture.convert("L"), dtype=np.float32)[..., None]
     calm = 0.55 * gray + 0.45 * 220
     return Image.fromarray((calm * (1 - strength) + np.array(MARK) * strength).astype(np.uint8))
+
+
+def at_map_size(picture: Image.Image) -> Image.Image:
+    """picture with MAP_PIXELS on its longest side; a 28x28 original by whole pixels, larger."""
+    if max(picture.size) > MAP_PIXELS:
+        picture = picture.copy()
+        picture.thumbnail((MAP_PIXELS, MAP_PIXELS))
+    elif max(picture.size) < MAP_PIXELS / 2:
+        times = MAP_PIXELS // max(picture.size)
+        size = (picture.width * times, picture.height * times)
+        picture = picture.resize(size, Image.Resampling.NEAREST)
+    return picture
+
+
+def tones(values: np.ndarray) -> Image.Image:
+    """values (rows, columns) as a picture: 0 is black, more is whiter, less is bluer."""
+    largest = max(float(np.abs(values).max()), 1e-9)
+    above, below = ((sign * values).clip(min=0) / largest for sign in (1, -1))
+    colors = above[..., None] ** 0.6 * np.array([255, 255, 255])
+    colors = colors + below[..., None] ** 0.6 * np.array(BELOW)
+    return Image.fromarray(colors.astype(np.uint8))
 
 
 def tiled(activations: np.ndarray) -> np.ndarray:

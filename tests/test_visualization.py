@@ -5,7 +5,15 @@ import pytest
 from PIL import Image, ImageDraw
 
 import fashion_model
-from fashion_model.visualization import MARK, overlay, tiled
+from fashion_model.visualization import (
+    BELOW,
+    MAP_PIXELS,
+    MARK,
+    at_map_size,
+    overlay,
+    tiled,
+    tones,
+)
 
 
 def in_color(picture: Image.Image) -> np.ndarray:
@@ -91,3 +99,20 @@ def test_activations_as_one_picture(shape, expected):
         height, width = shape[2:]
         np.testing.assert_array_equal(sheet[:height, :width], values[0, 0])
         np.testing.assert_array_equal(sheet[:height, width + 1 : 2 * width + 1], values[0, 1])
+
+
+def test_a_picture_to_be_marked_has_the_size_of_the_map_and_is_left_as_it_was():
+    large, small = Image.new("RGB", (800, 400)), Image.new("L", (28, 28))
+    assert at_map_size(large).size == (MAP_PIXELS, MAP_PIXELS // 2)
+    assert large.size == (800, 400)
+    assert at_map_size(small).size == (336, 336)  # twelve pixels for each
+    assert at_map_size(Image.new("L", (200, 300))).size == (200, 300)
+
+
+def test_tones_are_black_for_zero_white_for_the_most_and_blue_below():
+    pixels = np.asarray(tones(np.array([[0.0, 2.0], [-2.0, 1.0]])))
+    assert pixels[0, 0].tolist() == [0, 0, 0]
+    assert pixels[0, 1].tolist() == [255, 255, 255]
+    assert pixels[1, 0].tolist() == list(BELOW)
+    assert 0 < pixels[1, 1, 0] < 255
+    assert not np.asarray(tones(np.zeros((2, 2)))).any()

@@ -69,7 +69,7 @@ def preprocess(
     the garment of a photo is. in_detail: the kinds to read so, see ModelInput. Raises InputError
     if there is nothing in the picture.
     """
-    _check_kind(kind)
+    check_kind(kind)
     array = np.asarray(picture)
     if kind == "auto" and point is None:
         pixels, kind = _dataset_image(array, detectors)
@@ -101,10 +101,10 @@ def preprocess(
     return ModelInput(kind, tensor, picture, box, None if mask is None else mask[0, 0])
 
 
-def _check_kind(kind: str) -> None:
+def check_kind(kind: str) -> None:
     if kind not in KINDS:
         kinds = ", ".join(KINDS)
-        raise InputError(f"kind must be one of {kinds}, not {kind!r}.", "kind", kinds=kinds)
+        raise InputError(f"kind must be one of {kinds}.", "kind", kinds=kinds)
 
 
 def _tapped_mask(

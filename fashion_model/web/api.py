@@ -1,39 +1,35 @@
 """The endpoints that scripts and MCP clients call, with what the API page tells of them."""
 
-import asyncio
+import base64
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
-from typing import Any, Literal, get_args
+from pathlib import Path
+from typing import Any, Literal
 
 import gradio as gr
-from anyio import to_thread
 from gradio.utils import get_function_description
 
 from fashion_model import DEFAULT, Classifier, DataError, InputError
 from fashion_model.evaluation.compare import compare
+from fashion_model.evaluation.model_card import model_card
 from fashion_model.explain import saliency
-from fashion_model.preprocessing import ModelInput
+from fashion_model.preprocessing import ModelInput, check_kind
 from fashion_model.retrieval import nearest
-from fashion_model.web.fetching import MAX_CALL_SECONDS, fetch
-from fashion_model.web.inference import PictureError, label_index
-from fashion_model.web.panels import Panels, step_to_json, steps_of
-from fashion_model.web.patches import describe_endpoint
-from fashion_model.web.serialization import forget_upload, picture_bytes, sentence, web_address
+from fashion_model.web.fetching import MAX_CALL_SECONDS, read
+from fashion_model.web.panels import Inference, step_to_json, steps_of
+from fashion_model.web.serialization import forget_upload, label_index, sentence
+from fashion_model.web.server import describe_endpoint
 
 MAX_PICTURES = 64  # in one call
+MAX_SECONDS = 60  # in one call: 64 photos of 12 megapixels take 7 on an idle core
 MAX_SIMILAR = 50
 
 # A drawn T-shirt, which works as it stands in every language of the API page.
-TEE = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAADgAAAA4AQAAAACA/QazAAAAmElEQVR42sXNsU3DYBiE4ef/"
-    "iKhSRFmA1FRMgD1EBvAo7qgYgC4SDUsgMQkKHQNQRMjJpYgL6jRUp5Pu3rcFKFfknuLLGy2eDq+f5HRn6rJw2l92RwzK"
-    "Lx7m/0b5wUH5xlJZ4Vb5uAjSJZlSetRYgaZNN9BX0zsaFgnGXdUj3gd57jK9pGxxr6xn/vKP379ni0YU49yv4pwBWd8t"
-    "ZvHmeSwAAAAASUVORK5CYII="
-)
-EXAMPLES = {"image": TEE, "images": [TEE]}
+TEE = Path(__file__).with_name("static") / "tee.png"
+EXAMPLE = "data:image/png;base64," + base64.b64encode(TEE.read_bytes()).decode()
+EXAMPLES = {"image": EXAMPLE, "images": [EXAMPLE]}
 
 Kind = Literal["auto", "drawing", "photo"]
 # handle_file(...), an address or a data URL. As text, no client turns what it is given into a file
@@ -42,40 +38,27 @@ Picture = str
 
 
 @contextmanager
-def api_errors(*images: Any) -> Iterator[None]:
+def api_errors(image: Any = None, which: str = "") -> Iterator[None]:
     """Inside, our errors become what the caller is told, and the upload that failed is deleted."""
     try:
         yield
     except (InputError, DataError) as error:
-        if isinstance(error, PictureError):
-            images = images[error.number - 1 : error.number]
-        if isinstance(error, InputError) and images:
-            forget_upload(images[0])
-        raise gr.Error(sentence(error), print_exception=False) from None
+        if isinstance(error, InputError):
+            forget_upload(image)
+        raise gr.Error(sentence(f"{which}{error}"), print_exception=False) from None
 
 
 class Endpoints:
-    """Each public method is an endpoint of its name; None for an option is its default."""
+    """Each public method is an endpoint of its name."""
 
-    def __init__(self, panels: Panels) -> None:
-        self._panels = panels
-        self._inference = panels.inference
-
-    def _options(self, kind: Any, network: Any) -> tuple[Any, Any]:
-        kind = "auto" if kind is None else kind
-        network = DEFAULT if network is None else network
-        if kind not in get_args(Kind):
-            kinds = ", ".join(get_args(Kind))
-            raise InputError(f"Kind must be one of {kinds}.", key="kind", kinds=kinds)
-        self._inference.find(network)
-        return kind, network
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
 
     def _preprocess(self, image: Any, kind: Any, network: Any) -> tuple[Classifier, ModelInput]:
-        kind, network = self._options(kind, network)
         classifier = self._inference.find(network)
         return classifier, classifier.preprocess(read(image), kind)
 
-    async def predict(
+    def predict(
         self, image: Picture, kind: Kind = "auto", network: str = DEFAULT
     ) -> dict[str, float]:
         """Name the garment in a picture: all ten labels with confidences that sum to 1, most
@@ -87,9 +70,7 @@ class Endpoints:
             network: which network answers, one of those that /compare lists
         """
         with api_errors(image):
-            kind, network = self._options(kind, network)
-            picture = await to_thread.run_sync(read, image)
-            return await asyncio.wrap_future(self._inference.predict(network, picture, kind))
+            return self._inference.predict(network, read(image), kind)
 
     def predict_many(
         self, images: list[Picture], kind: Kind = "auto", network: str = DEFAULT
@@ -104,11 +85,16 @@ class Endpoints:
         with api_errors():
             if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
                 raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
-            kind, network = self._options(kind, network)
-        deadline = time.monotonic() + MAX_CALL_SECONDS
-        with api_errors(*images):
-            readers = [partial(read, image, deadline) for image in images]
-            return self._inference.predict_many(network, readers, kind)
+            check_kind(kind)
+            self._inference.find(network)
+        start, answers = time.monotonic(), []
+        for number, image in enumerate(images, start=1):
+            with api_errors(image, f"Picture {number} of {len(images)}: "):
+                if time.monotonic() > start + MAX_SECONDS:
+                    raise InputError("all this takes too long. Send fewer or smaller pictures.")
+                picture = read(image, start + MAX_CALL_SECONDS)
+                answers.append(self._inference.predict(network, picture, kind))
+        return answers
 
     def explain(
         self, image: Picture, kind: Kind = "auto", network: str = DEFAULT, label: str = ""
@@ -125,13 +111,12 @@ class Endpoints:
             label: the label to explain, empty for the most confident one
         """
         with api_errors(image):
-            index = None if label in (None, "") else label_index(label)
             classifier, model_input = self._preprocess(image, kind, network)
             steps, calibration = steps_of(classifier, model_input)
             softmax = next(step for step in steps if step.terms)
-            label = label or softmax.terms[0].label
-            index = label_index(label) if index is None else index
-            marks = saliency(classifier.networks[model_input.kind], model_input.tensor, index)
+            label = softmax.terms[0].label if label == "" else label
+            explained = classifier.networks[model_input.kind]
+            marks = saliency(explained, model_input.tensor, label_index(label))
             return {
                 "label": label,
                 "kind": model_input.kind,
@@ -156,7 +141,6 @@ class Endpoints:
             count: how many, 1 to 50
         """
         with api_errors(image):
-            count = 5 if count is None else count
             if type(count) is not int or not 0 < count <= MAX_SIMILAR:
                 raise InputError(f"Ask for 1 to {MAX_SIMILAR} images.")
             classifier, model_input = self._preprocess(image, kind, network)
@@ -173,7 +157,6 @@ class Endpoints:
             kind: how to read it, "auto", "drawing" or "photo"
         """
         with api_errors(image):
-            kind, _ = self._options(kind, DEFAULT)
             return [asdict(n) for n in compare(self._inference.classifiers, read(image), kind)]
 
     def model_card(self, network: str = DEFAULT) -> dict[str, Any]:
@@ -185,29 +168,13 @@ class Endpoints:
             network: which network, one of those that /compare lists
         """
         with api_errors():
-            return self._panels.card(DEFAULT if network is None else network)
+            return model_card(self._inference.find(network))
 
 
-def read(image: Any, deadline: float | None = None) -> bytes:
-    """A caller's picture. deadline: see fetching.fetch."""
-    address = web_address(image)
-    if address is None:
-        return picture_bytes(image)
-    return fetch(address, deadline or time.monotonic() + MAX_CALL_SECONDS)
-
-
-def publish(demo: gr.Blocks, panels: Panels, concurrency: int) -> None:
+def publish(demo: gr.Blocks, inference: Inference, concurrency: int) -> None:
     """Set up the endpoints, inside the Blocks. concurrency: calls of /predict at the same time."""
-    endpoints = Endpoints(panels)
-    methods: list[Callable[..., Any]] = [
-        endpoints.predict,
-        endpoints.predict_many,
-        endpoints.explain,
-        endpoints.similar,
-        endpoints.compare,
-        endpoints.model_card,
-    ]
-    for method in methods:
-        limit = concurrency if method == endpoints.predict else "default"
+    endpoints = Endpoints(inference)
+    for name in ("predict", "predict_many", "explain", "similar", "compare", "model_card"):
+        method, limit = getattr(endpoints, name), concurrency if name == "predict" else "default"
         function = demo.fns[gr.api(method, concurrency_limit=limit).get("id")]
         describe_endpoint(function, get_function_description(method)[1], EXAMPLES)

@@ -1,51 +1,107 @@
-"""What the page asks below the answer: why, the layers, similar images, all networks, the card.
+"""The loaded networks, and what the page asks of them.
 
-Each question names an answer by its id: {"id", ...}; each reply is JSON, or {"error": ...}.
+A question of the page's is {"network", "image": a data URL or an uploaded file, "kind", "tap":
+{"x", "y"} in shares of width and height, or null}. Each reply is JSON.
 """
 
 import base64
-import functools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict
-from threading import BoundedSemaphore
+from queue import Empty, SimpleQueue
 from typing import Any
 
-import numpy as np
 from PIL import Image
+from torch import nn
 
-from fashion_model import (
-    Classifier,
-    InputError,
-    NeuralNetwork,
-    explain,
-    retrieval,
-    script,
-    visualization,
-)
+import fashion_model
+from fashion_model import Classifier, InputError, NeuralNetwork, explain, script, visualization
 from fashion_model.calibration import Calibration
+from fashion_model.classifier import KINDS
 from fashion_model.evaluation.compare import compare
 from fashion_model.evaluation.model_card import model_card
 from fashion_model.explain import Step
 from fashion_model.preprocessing import ModelInput
-from fashion_model.retrieval import Neighbor
-from fashion_model.web.inference import Inference, Pictures, label_index
-from fashion_model.web.serialization import (
-    MAX_DRAWING_BYTES,
-    data_url,
-    decode_data_url,
-    or_error,
-    picture_bytes,
-    sentence_to_json,
-    tapped_point,
-)
+from fashion_model.retrieval import about, nearest
+from fashion_model.web import serialization
+from fashion_model.web.serialization import Reply, data_url, picture_bytes, sentence_to_json
+from fashion_model.web.visitor_networks import VisitorNetworks
 
-MAP_PIXELS = 360  # longest side on the page
-MAX_UPLOADS = 4  # read at the same time: one of 20 megapixels needs 60 MB while it is decoded
+BATCH = 16  # pictures in one pass, at most: with so many callers, half as many again are answered
+MAX_READS = 4  # at the same time: a picture of 20 megapixels needs 60 MB while it is decoded
 VISITORS_FILE = "my-network.safetensors"  # as training.js names a visitor's download
 UNITS = 8  # whose templates or feature maps the page shows
 STEP_FIELDS = ("name", "title", "module", "code", "shape", "off", "message")
-BELOW = (70, 130, 255)  # the color of negative numbers
-Ask = Callable[[Any], dict[str, Any]]
+Answer = Future[dict[str, float]]
+# A method of Inference, a network's name and the rest of its arguments -> what it returns
+Remote = Callable[..., dict[str, Any]]
+
+
+class Inference:
+    """The networks by name. remote: who predicts and answers instead, see replicas."""
+
+    def __init__(self, names: Sequence[str], remote: Remote | None = None) -> None:
+        self.classifiers = {name: fashion_model.load(name) for name in names}
+        self.remote = remote
+        self.visitors = VisitorNetworks()
+        self._waiting: SimpleQueue[tuple[Classifier, bytes, str, Answer]] = SimpleQueue()
+        threading.Thread(target=self._predict_forever, daemon=True).start()
+
+    def find(self, network: Any) -> Classifier:
+        """That of a name, or of a visitor: the same preprocessing, and no calibration."""
+        if self.visitors.is_name(network):
+            found, card = self.visitors.find(network)
+            detectors = next(iter(self.classifiers.values())).detectors
+            return Classifier(dict.fromkeys(KINDS, found), dict.fromkeys(KINDS, card), detectors)
+        if not isinstance(network, str) or network not in self.classifiers:
+            names = ", ".join(self.classifiers)
+            text = f"There is no such network here. Choose: {names}."
+            raise InputError(text, key="network", names=names)
+        return self.classifiers[network]
+
+    def predict(self, network: str, image: bytes, kind: str) -> dict[str, float]:
+        """Classifier.predict, in one pass with what others ask at the same time."""
+        if self.remote and not self.visitors.is_name(network):  # nobody else knows the visitors'
+            return self.remote("predict", network, image, kind)
+        answer: Answer = Future()
+        self._waiting.put((self.find(network), image, kind, answer))
+        return answer.result()
+
+    def answer(
+        self, network: Any, image: bytes, kind: str, point: tuple[float, float] | None = None
+    ) -> dict[str, Any]:
+        """What the page shows of a picture, as JSON. point: where its garment was tapped."""
+        if self.remote and not self.visitors.is_name(network):
+            return self.remote("answer", network, image, kind, point)
+        return serialization.prediction_to_json(self.find(network).classify(image, kind, point))
+
+    def _predict_forever(self) -> None:
+        while True:
+            calls = [self._waiting.get()]
+            with suppress(Empty):
+                while len(calls) < BATCH:
+                    calls.append(self._waiting.get_nowait())
+            for classifier in dict.fromkeys(call[0] for call in calls):
+                _predict_batch(classifier, [call[1:] for call in calls if call[0] is classifier])
+
+
+def _predict_batch(classifier: Classifier, calls: list[tuple[bytes, str, Answer]]) -> None:
+    """One picture that fails does not spoil the others' pass."""
+    inputs, answers = [], []
+    for image, kind, answer in calls:
+        try:
+            inputs.append(classifier.preprocess(image, kind))
+            answers.append(answer)
+        except Exception as error:  # noqa: BLE001 - who waits is told
+            answer.set_exception(error)
+    try:
+        for answer, confidences in zip(answers, classifier.confidences(inputs), strict=True):
+            answer.set_result(confidences)
+    except Exception as error:  # noqa: BLE001
+        for answer in answers:
+            answer.set_exception(error)
 
 
 class Panels:
@@ -53,148 +109,88 @@ class Panels:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
-        self.pictures = Pictures()
-        self._uploads = BoundedSemaphore(MAX_UPLOADS)
+        self._reads = threading.BoundedSemaphore(MAX_READS)
 
-    def read_drawing(self, drawing: Any) -> dict[str, Any]:
+    def read_drawing(self, question: Reply) -> Reply:
         """The Draw tab's question, straight over HTTP: the queue would double the waiting."""
+        if not isinstance(question.get("image"), str):
+            raise InputError("This is no drawing.", key="no picture")
+        return self.read_upload({**question, "kind": "drawing"})
 
-        def answer() -> dict[str, Any]:
-            if not isinstance(drawing, dict) or not isinstance(drawing.get("image"), str):
-                raise InputError("This is no drawing.", key="no picture")
-            picture = decode_data_url(drawing["image"], MAX_DRAWING_BYTES)
-            return self._answer(drawing.get("network"), picture, picture, "drawing")
+    def read_upload(self, question: Reply) -> Reply:
+        """The Upload tab's question, as straight."""
+        with self._reads:
+            return self.inference.answer(question.get("network"), *_picture(question))
 
-        return or_error(answer)
+    def _read(self, question: Reply) -> tuple[Classifier, ModelInput, nn.Module]:
+        classifier = self.inference.find(question.get("network"))
+        model_input = classifier.preprocess(*_picture(question))
+        return classifier, model_input, classifier.networks[model_input.kind]
 
-    def read_upload(self, upload: Any) -> dict[str, Any]:
-        """The Upload tab's question, as straight: {"image", "kind", "network", "tap"}, of which
-        image is an uploaded file; tap: see serialization.tapped_point."""
+    def ask_maps(self, question: Reply) -> Reply:
+        """{"maps": by each of two "labels", the picture, marked where it speaks for it}."""
+        _, model_input, network = self._read(question)
+        picture = visualization.at_map_size(model_input.picture)
+        maps = {}
+        for label in question["labels"][:2]:
+            index = serialization.label_index(label)
+            marks = explain.saliency(network, model_input.tensor, index)
+            marked = visualization.overlay(picture, model_input.box, marks)
+            maps[label] = data_url(marked, format="JPEG", quality=85)
+        return {"maps": maps}
 
-        def answer() -> dict[str, Any]:
-            if not isinstance(upload, dict):
-                raise InputError("This is no upload.", key="upload")
-            image, kind, tap = upload.get("image"), upload.get("kind"), upload.get("tap")
-            point = tapped_point(tap, image) if kind != "drawing" else None
-            with self._uploads:
-                picture = picture_bytes(image)
-                return self._answer(upload.get("network"), picture, image, kind, point)
-
-        return or_error(answer)
-
-    def _answer(
-        self, network: Any, picture: bytes, image: Any, kind: Any, point: Any = None
-    ) -> dict[str, Any]:
-        """image: what to read picture from again, when a panel asks."""
-        self.inference.find(network)
-        answer = self.inference.answer(network, picture, kind, point)
-        question = {"network": network, "image": image, "kind": kind, "point": point}
-        return {**answer, "id": self.pictures.add(**question)}
-
-    def _request(self, question: Any) -> tuple[Classifier, tuple[bytes, str, Any]]:
-        """The classifier, and image, kind and point of the answer that question names."""
-        if not isinstance(question, dict):
-            raise InputError("This is no question.")
-        asked = self.pictures.get(question.get("id"))
-        image = asked["image"]
-        source = image if isinstance(image, bytes) else picture_bytes(image)
-        return self.inference.find(asked["network"]), (source, asked["kind"], asked["point"])
-
-    def _read(self, question: Any) -> tuple[Classifier, ModelInput]:
-        classifier, request = self._request(question)
-        return classifier, classifier.preprocess(*request)
-
-    def ask_maps(self, question: Any) -> dict[str, Any]:
-        """{"maps": the picture with the pixels marked that speak for it, by label}, of "labels"."""
-
-        def answer() -> dict[str, Any]:
-            labels = question.get("labels") if isinstance(question, dict) else None
-            if not isinstance(labels, list) or not 0 < len(labels) <= 2:
-                raise InputError("Ask about one or two labels.")
-            indices = [label_index(label) for label in labels]
-            classifier, model_input = self._read(question)
-            network = classifier.networks[model_input.kind]
-            picture = _for_map(model_input.picture)
-            maps = {}
-            for label, index in zip(labels, indices, strict=True):
-                marks = explain.saliency(network, model_input.tensor, index)
-                marked = visualization.overlay(picture, model_input.box, marks)
-                maps[label] = data_url(marked, format="JPEG", quality=85)
-            return {"maps": maps}
-
-        return or_error(answer)
-
-    def ask_inside(self, question: Any) -> dict[str, Any]:
+    def ask_inside(self, question: Reply) -> Reply:
         """{"steps": from the pixels to the answer, "units": what the first layers found, "script":
         all of it as code, "input": the file that this reads, as base64, or None}."""
+        classifier, model_input, network = self._read(question)
+        steps, calibration = steps_of(classifier, model_input)
+        units = explain.templates(network, model_input.tensor, UNITS)
+        name = question["network"]
+        name = VISITORS_FILE if self.inference.visitors.is_name(name) else name
+        name = classifier.card.get("networks", {}).get(model_input.kind, name)
+        written = script.write(name, network, model_input.tensor, [step.code for step in steps])
+        return {
+            "script": written.text,
+            "input": written.numbers and base64.b64encode(written.numbers).decode(),
+            "steps": [_step_with_picture(step) for step in steps],
+            "temperature": calibration.temperature,
+            "softmax": [asdict(term) for step in steps for term in step.terms],
+            "weights": isinstance(network, NeuralNetwork),
+            "units": [{"index": u.index, "picture": _tones(u.picture)} for u in units],
+        }
 
-        def answer() -> dict[str, Any]:
-            classifier, model_input = self._read(question)
-            network = classifier.networks[model_input.kind]
-            steps, calibration = steps_of(classifier, model_input)
-            units = explain.templates(network, model_input.tensor, UNITS)
-            name = self.pictures.get(question["id"])["network"]
-            if self.inference.visitors.is_name(name):
-                name = VISITORS_FILE
-            name = classifier.card.get("networks", {}).get(model_input.kind, name)
-            codes = [step.code for step in steps]
-            written = script.write(name, network, model_input.tensor, codes)
-            return {
-                "script": written.text,
-                "input": written.numbers and base64.b64encode(written.numbers).decode(),
-                "steps": [_step_with_picture(step) for step in steps],
-                "temperature": calibration.temperature,
-                "softmax": [asdict(term) for step in steps for term in step.terms],
-                "weights": isinstance(network, NeuralNetwork),
-                "units": [{"index": u.index, "picture": _tones(u.picture)} for u in units],
-            }
-
-        return or_error(answer)
-
-    def ask_similar(self, question: Any) -> dict[str, Any]:
+    def ask_similar(self, question: Reply) -> Reply:
         """{"similar": [...]}, the training images that are closest to the picture."""
+        classifier, model_input, network = self._read(question)
+        found = [
+            {**vars(each), "pixels": data_url(Image.fromarray(each.pixels), format="PNG")}
+            for each in nearest(network, model_input.tensor)
+        ]
+        pixels = classifier.prediction(model_input).network_input
+        return {
+            "similar": found,
+            "network_input": data_url(pixels, format="PNG"),
+            "about": about(network),
+        }
 
-        def answer() -> dict[str, Any]:
-            classifier, model_input = self._read(question)
-            network = classifier.networks[model_input.kind]
-            found = retrieval.nearest(network, model_input.tensor)
-            pixels = classifier.prediction(model_input).network_input
-            return {
-                "similar": [_neighbor_to_json(neighbor) for neighbor in found],
-                "network_input": data_url(pixels, format="PNG"),
-                "about": retrieval.about(network),
-            }
-
-        return or_error(answer)
-
-    def ask_compare(self, question: Any) -> dict[str, Any]:
+    def ask_compare(self, question: Reply) -> Reply:
         """{"networks": [...]}: every network's answer to the same picture; "yours" among them,
         where question names one."""
+        classifiers = dict(self.inference.classifiers)
+        if question.get("yours"):
+            classifiers["yours"] = self.inference.find(question["yours"])
+        return {"networks": [asdict(each) for each in compare(classifiers, *_picture(question))]}
 
-        def answer() -> dict[str, Any]:
-            _, request = self._request(question)
-            classifiers = dict(self.inference.classifiers)
-            if question.get("yours"):
-                classifiers["yours"] = self.inference.find(question["yours"])
-            networks = compare(classifiers, *request)
-            confidences = [{"confidences": list(n.confidences.items())} for n in networks]
-            return {"networks": [asdict(n) | c for n, c in zip(networks, confidences, strict=True)]}
-
-        return or_error(answer)
-
-    def ask_card(self, question: Any) -> dict[str, Any]:
-        """What /model_card says of "network"."""
-        network = question.get("network") if isinstance(question, dict) else None
-        return or_error(lambda: self.card(network))
-
-    def card(self, network: Any) -> dict[str, Any]:
-        """See model_card.model_card."""
-        return model_card(self.inference.find(network))
+    def ask_card(self, question: Reply) -> Reply:
+        """The card of "network", see model_card.model_card."""
+        return model_card(self.inference.find(question.get("network")))
 
 
-def server_functions(*methods: Ask) -> list[Ask]:
-    """methods for gr.HTML's server_functions: Gradio sets an attribute on each."""
-    return [functools.wraps(method)(functools.partial(method)) for method in methods]
+def _picture(question: Reply) -> tuple[bytes, Any, tuple[float, float] | None]:
+    """The image, kind and point of question, as Classifier.classify takes them."""
+    kind, tap = question.get("kind"), question.get("tap")
+    point = (float(tap["x"]), float(tap["y"])) if tap and kind != "drawing" else None
+    return picture_bytes(question.get("image")), kind, point
 
 
 def steps_of(classifier: Classifier, model_input: ModelInput) -> tuple[list[Step], Calibration]:
@@ -204,35 +200,14 @@ def steps_of(classifier: Classifier, model_input: ModelInput) -> tuple[list[Step
     return explain.layers(network, model_input.tensor, calibration), calibration
 
 
-def step_to_json(step: Step) -> dict[str, Any]:
+def step_to_json(step: Step) -> Reply:
     return {key: getattr(step, key) for key in STEP_FIELDS}
 
 
-def _step_with_picture(step: Step) -> dict[str, Any]:
+def _step_with_picture(step: Step) -> Reply:
     picture = _tones(visualization.tiled(step.activations))
     return {**step_to_json(step), "message": sentence_to_json(step.message), "picture": picture}
 
 
-def _tones(values: np.ndarray) -> str:
-    """values (rows, columns) as a picture: 0 is black, more is whiter, less is bluer."""
-    largest = max(float(np.abs(values).max()), 1e-9)
-    above, below = ((sign * values).clip(min=0) / largest for sign in (1, -1))
-    colors = above[..., None] ** 0.6 * np.array([255, 255, 255])
-    colors = colors + below[..., None] ** 0.6 * np.array(BELOW)
-    return data_url(Image.fromarray(colors.astype(np.uint8)), format="PNG")
-
-
-def _for_map(picture: Image.Image) -> Image.Image:
-    """picture at the size of a map; a 28x28 original by whole pixels, larger."""
-    if max(picture.size) > MAP_PIXELS:
-        picture.thumbnail((MAP_PIXELS, MAP_PIXELS))
-    elif max(picture.size) < MAP_PIXELS / 2:
-        times = MAP_PIXELS // max(picture.size)
-        size = (picture.width * times, picture.height * times)
-        picture = picture.resize(size, Image.Resampling.NEAREST)
-    return picture
-
-
-def _neighbor_to_json(neighbor: Neighbor) -> dict[str, Any]:
-    picture = data_url(Image.fromarray(neighbor.pixels), format="PNG")
-    return {**asdict(neighbor), "pixels": None, "picture": picture}
+def _tones(values: Any) -> str:
+    return data_url(visualization.tones(values), format="PNG")

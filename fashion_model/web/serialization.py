@@ -1,8 +1,10 @@
 """Payloads in, JSON out: what browsers and scripts send, and what they are answered."""
 
 import base64
+import functools
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +12,45 @@ from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
-from fashion_model import FashionModelError, InputError, Prediction
+from fashion_model import CLASSES, FashionModelError, InputError, Prediction
 from fashion_model.sentences import Sentence
 
-MAX_FILE_BYTES = 20 * 1024 * 1024
-MAX_DRAWING_BYTES = 1024 * 1024  # the page sends about 10,000
+MAX_FILE_BYTES = 20 * 1024 * 1024  # of an upload, which Gradio counts, and of a data URL
 SEGMENTED_PIXELS = 360  # longest side on the page
-FILE_META = '"meta": {"_type": "gradio.FileData"}'
+Reply = dict[str, Any]
 
 
-def sentence(error: FashionModelError) -> str:
+def server_functions(*methods: Callable[[Reply], Reply]) -> list[Callable[[Any], Reply]]:
+    """methods for gr.HTML's server_functions: they get a dict, and their errors become JSON."""
+
+    def server_function(method: Callable[[Reply], Reply]) -> Callable[[Any], Reply]:
+        @functools.wraps(method)  # a function, for Gradio sets an attribute on it
+        def reply(question: Any) -> Reply:
+            try:
+                return method(question if isinstance(question, dict) else {})
+            except FashionModelError as error:
+                return {"error": error_to_json(error)}
+
+        return reply
+
+    return [server_function(method) for method in methods]
+
+
+def sentence(error: object) -> str:
     """The error's message, with a capital letter."""
     text = str(error)
     return text[:1].upper() + text[1:]
 
 
-def error_to_json(error: FashionModelError) -> dict[str, Any]:
-    """{"error": its English, and the key and values by which the page translates it}."""
+def error_to_json(error: FashionModelError) -> Reply:
+    """Its English, and the key and values by which the page translates it."""
     key, values = getattr(error, "key", ""), getattr(error, "values", {})
-    return {"error": {"text": sentence(error), "key": key, "values": values}}
+    return {"text": sentence(error), "key": key, "values": values}
 
 
-def or_error(answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What answer returns, or its error as JSON."""
-    try:
-        return answer()
-    except FashionModelError as error:
-        return error_to_json(error)
+def sentence_to_json(sentence: Sentence) -> Reply:
+    """As error_to_json."""
+    return {"text": sentence, "key": f"says.{sentence.key}", "values": sentence.values}
 
 
 def data_url(picture: Image.Image, **options: Any) -> str:
@@ -46,52 +60,45 @@ def data_url(picture: Image.Image, **options: Any) -> str:
     return f"data:image/{options['format'].lower()};base64,{body}"
 
 
-def sentence_to_json(sentence: Sentence) -> dict[str, Any]:
-    """Its English, and the key and values by which the page translates it."""
-    return {"text": sentence, "key": f"says.{sentence.key}", "values": sentence.values}
-
-
-def too_large(most: int) -> InputError:
-    megabytes = most >> 20
-    text = f"The picture is larger than {megabytes} MB: send a smaller one."
-    return InputError(text, key="large", most=megabytes)
-
-
-def decode_data_url(url: str, most: int = MAX_FILE_BYTES) -> bytes:
+def decode_data_url(url: str) -> bytes:
     head, comma, body = url.partition(",")
     if not comma or not head.endswith(";base64"):
         raise InputError("A data URL must look like data:image/png;base64,... .", key="data url")
-    if len(body) > most * 4 // 3 + 4:
-        raise too_large(most)
     try:
-        return base64.b64decode(body, validate=True)
+        content = base64.b64decode(body, validate=True)
     except ValueError:
-        raise InputError(
-            "The data URL is not valid base64: send the picture again.", key="data url"
-        ) from None
+        text = "The data URL is not valid base64: send the picture again."
+        raise InputError(text, key="data url") from None
+    if len(content) > MAX_FILE_BYTES:
+        text = f"The picture is larger than {MAX_FILE_BYTES >> 20} MB: send a smaller one."
+        raise InputError(text, key="large", most=MAX_FILE_BYTES >> 20)
+    return content
 
 
-def uploaded_file(path: str) -> Path:
-    """An uploaded file; nothing outside Gradio's upload folder passes."""
+def uploaded_file(file: Any) -> Path:
+    """The path of an upload, {"path"}; nothing outside Gradio's upload folder passes."""
     try:
-        file = Path(path).resolve()
-        inside = file.is_relative_to(Path(get_upload_folder()).resolve())
-        exists = inside and file.is_file()
-    except (OSError, ValueError):  # no valid path
+        path = Path(file["path"]).resolve()
+        inside = path.is_relative_to(Path(get_upload_folder()).resolve())
+        exists = inside and path.is_file()
+    except (OSError, ValueError, TypeError, LookupError):  # no valid path
         inside = exists = False
     if not inside:
         raise InputError("Only uploaded pictures are read: send the file itself.", key="upload")
     if not exists:
         raise InputError("The picture is no longer on the server: upload it again.", key="gone")
-    if file.stat().st_size > MAX_FILE_BYTES:
-        raise too_large(MAX_FILE_BYTES)
-    return file
+    return path
+
+
+def forget_upload(file: Any) -> None:
+    """Delete the file of a picture that was uploaded and could not be answered."""
+    with suppress(InputError, OSError):
+        uploaded_file(file).unlink()
 
 
 def web_address(image: Any) -> str | None:
     """The http or https address that a caller names, as handle_file does or as plain text."""
-    named = [image.get("path"), image.get("url")] if isinstance(image, dict) else [image]
-    for each in named:
+    for each in [image.get("path"), image.get("url")] if isinstance(image, dict) else [image]:
         if isinstance(each, str) and each.startswith(("http://", "https://")):
             return each
     return None
@@ -105,47 +112,24 @@ def picture_bytes(image: Any) -> bytes:
     url = image.get("url") if isinstance(image, dict) else image
     if isinstance(url, str) and url.startswith("data:"):
         return decode_data_url(url)
-    if is_file_obj_with_meta(image) and isinstance(image["path"], str):
-        return uploaded_file(image["path"]).read_bytes()
+    text = "Send the picture with gradio_client's handle_file(...), or as a data URL."
     if isinstance(image, dict) and isinstance(image.get("path"), str):
-        raise InputError(f'The file lacks {FILE_META}: add it beside "path".', key="upload")
-    if image is None:
-        raise InputError(
-            "The picture is missing: send one, as an uploaded file or a data URL.", key="upload"
-        )
-    raise InputError(
-        "Send the picture with gradio_client's handle_file(...), or as a data URL.", key="upload"
-    )
+        if is_file_obj_with_meta(image):
+            return uploaded_file(image).read_bytes()
+        text = 'The file lacks "meta": {"_type": "gradio.FileData"}: add it beside "path".'
+    elif image is None:
+        text = "The picture is missing: send one, as an uploaded file or a data URL."
+    raise InputError(text, key="upload")
 
 
-def forget_upload(image: Any) -> None:
-    """Delete the file of a picture that was uploaded and could not be answered."""
-    if not is_file_obj_with_meta(image) or not isinstance(image["path"], str):
-        return
-    try:
-        file = Path(image["path"]).resolve()
-        if file.is_file() and file.is_relative_to(Path(get_upload_folder()).resolve()):
-            file.unlink(missing_ok=True)
-            file.parent.rmdir()
-    except (OSError, ValueError):
-        return  # another file in its folder, or no valid path
+def label_index(label: Any) -> int:
+    if label not in CLASSES:
+        text = f"There is no such label. Choose one of: {', '.join(CLASSES)}."
+        raise InputError(text, key="label")
+    return CLASSES.index(label)
 
 
-def tapped_point(tap: Any, image: Any) -> tuple[float, float] | None:
-    """Where the person tapped on image, as shares of width and height; None if nowhere.
-
-    tap is what answer.js sends: {"x", "y", "of": the address of the picture}.
-    """
-    try:
-        if not tap["of"].endswith(f"/file={image['path']}"):
-            return None  # an earlier picture
-        x, y = float(tap["x"]), float(tap["y"])
-    except (AttributeError, TypeError, ValueError, LookupError):
-        return None
-    return (x, y) if 0 <= x <= 1 and 0 <= y <= 1 else None
-
-
-def prediction_to_json(prediction: Prediction) -> dict[str, Any]:
+def prediction_to_json(prediction: Prediction) -> Reply:
     """What answer.js shows."""
     segmented = None
     if prediction.segmented is not None:

@@ -1,28 +1,34 @@
-"""How the app starts, forgets the pictures it was sent, and ends without dropping a request."""
+"""How the app starts, forgets the pictures it was sent, and ends without dropping a request.
 
-import contextlib
+Below: all that is replaced in Gradio's private parts. A test fails as soon as it has mended one.
+"""
+
 import gc
+import inspect
+import logging
 import os
-import re
 import shutil
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
+from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-from gradio.route_utils import delete_files_created_by_app
+from gradio.exceptions import InvalidPathError
 from gradio.utils import get_upload_folder
-from starlette.middleware import Middleware
+from gradio_client.utils import is_file_obj_with_meta
 
 from fashion_model import FashionModelError
-from fashion_model.web.inference import Remote
-from fashion_model.web.limits import RequestLimits, busy
-from fashion_model.web.patches import lighten_sessions
-from fashion_model.web.proxy import PageAddress
+from fashion_model.web.middleware import APP_OPTIONS
+from fashion_model.web.panels import Remote
+from fashion_model.web.serialization import web_address
 
 
 def whole_number(name: str, default: int) -> int:
@@ -39,9 +45,11 @@ KEEP_SECONDS = whole_number("FASHION_KEEP_SECONDS", 3600)  # uploads are deleted
 MAX_UPLOADS_BYTES = 2 * 1024**3  # then the oldest are deleted sooner
 MAX_UPLOADS = 20_000  # files: a disk may run out of names before it runs out of room
 BROKEN_SECONDS = 120  # an upload that was not written to for so long is given up
-END_SECONDS = 25  # for what is under way at SIGTERM; nothing under way, it takes half a second
-STOP_SECONDS = 15  # for the replicas after that
+END_SECONDS = 25  # for what is under way at SIGTERM
+IDLE_SECONDS = 1  # then nothing is under way: an answer is fetched by then
 SESSIONS = 1000  # whose state Gradio keeps
+TIDY_CALLS = 1000  # between two times that the queue's sessions are forgotten
+log = logging.getLogger("uvicorn.error")
 
 
 def start_replicas(names: list[str]) -> Remote | None:
@@ -60,52 +68,28 @@ def start_replicas(names: list[str]) -> Remote | None:
 def sweep(folder: Path, now: float) -> None:
     """Delete uploads that are old, too many or broken, and the folders they leave empty.
 
-    Gradio's own deletion forgets uploads that broke off.
-    Only what is shaped like an upload is touched: HASH/NAME, and tmpNAME while it comes in.
+    An upload is HASH/NAME, and tmpNAME while it comes in, which Gradio never deletes.
     """
     files = []
-    for entry in folder.glob("*"):
-        try:
-            if entry.is_dir() and re.fullmatch("[0-9a-f]{16,128}", entry.name):
-                files += [(file, KEEP_SECONDS) for file in entry.iterdir()]
-                if now - entry.stat().st_mtime > BROKEN_SECONDS:
-                    entry.rmdir()  # fails where there is something in it
-            elif entry.is_file() and entry.name.startswith("tmp"):
-                files.append((entry, min(BROKEN_SECONDS, KEEP_SECONDS)))
-        except OSError:
-            continue
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # gone by now, or a folder with something in it
+            written, size = path.stat().st_mtime, path.stat().st_size
+            if path.is_file():
+                files.append((written, size, path))
+            elif now - written > BROKEN_SECONDS:
+                path.rmdir()
     total = 0
-    dated = []
-    for file, seconds in files:
-        try:
-            dated.append((file.stat().st_mtime, file.stat().st_size, file, seconds))
-        except FileNotFoundError:
-            continue
-    for count, (written, size, file, seconds) in enumerate(sorted(dated, reverse=True), start=1):
+    for count, (written, size, file) in enumerate(sorted(files, reverse=True), start=1):
         total += size
+        seconds = min(BROKEN_SECONDS, KEEP_SECONDS) if file.parent == folder else KEEP_SECONDS
         if now - written > seconds or total > MAX_UPLOADS_BYTES or count > MAX_UPLOADS:
             file.unlink(missing_ok=True)
 
 
 def forget_files(demo: gr.Blocks) -> None:
-    """Drop the names of files that are gone: Gradio drops only those that it deletes itself."""
+    """Drop the names of files that are gone, which Gradio would keep, and adds to meanwhile."""
     for names in demo.temp_file_sets:
-        for name in list(names):  # copied in one step: others add to it meanwhile
-            if not Path(name).exists():
-                names.discard(name)
-
-
-def forget_sessions(demo: gr.Blocks) -> None:
-    """Drop the queue's sessions without a question or a message, in the event loop's thread.
-
-    Each call by a script is one, Gradio keeps them for ever, and looks through all of them.
-    """
-    queue = demo._queue
-    waiting, events = queue.pending_event_ids_session, queue.event_ids_to_events
-    messages = queue.pending_messages_per_session  # of the last 2,000
-    for session, ids in list(waiting.items()):
-        if not ids or (session not in messages and events.keys().isdisjoint(ids)):
-            del waiting[session]
+        names.difference_update([name for name in list(names) if not Path(name).exists()])
 
 
 def _sweep_forever(demo: gr.Blocks) -> None:
@@ -121,62 +105,113 @@ def launch(demo: gr.Blocks, **options: Any) -> None:
     GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose where. OSError: the port is taken.
     """
     if os.environ.get("GRADIO_SERVER_PORT"):  # else Gradio takes the first free one from 7860 on
-        options.setdefault("server_port", whole_number("GRADIO_SERVER_PORT", 7860))
+        options["server_port"] = whole_number("GRADIO_SERVER_PORT", 7860)
     ending = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: ending.set())
     threading.Thread(target=_sweep_forever, args=[demo], daemon=True).start()
-    limits = Middleware(RequestLimits, tidy=lambda: forget_sessions(demo))
+    off = dict.fromkeys(("ssr_mode", "pwa", "enable_monitoring", "run_history", "share"), False)
     demo.launch(
-        app_kwargs={
-            "middleware": [limits, Middleware(PageAddress)],
-            "exception_handlers": {503: busy},
-        },
+        app_kwargs=APP_OPTIONS,
         state_session_capacity=SESSIONS,
-        ssr_mode=False,
-        pwa=False,
-        enable_monitoring=False,
-        run_history=False,
-        share=False,
         mcp_server=find_spec("mcp") is not None,  # requirements.txt has it, but all else works
         prevent_thread_lock=True,
+        **off,
         **options,
     )
     lighten_sessions(demo)
     gc.freeze()  # what is loaded stays: looking through it would hold up answers
     ending.wait()
     finish(demo)
-    if REPLICAS:
-        _stop_replicas()
     sys.stdout.flush()
     shutil.rmtree(get_upload_folder(), ignore_errors=True)
     os._exit(0)  # taking down an interpreter with PyTorch in it needs seconds, and does no good
 
 
-def _stop_replicas() -> None:
-    """In a thread, for Ray waits without an end for a cluster that is gone."""
-    from fashion_model.web.replicas import stop
-
-    stopping = threading.Thread(target=stop, daemon=True)
-    stopping.start()
-    stopping.join(STOP_SECONDS)
-
-
 def finish(demo: gr.Blocks) -> None:
-    """Take no more uploads, answer what was asked, within END_SECONDS; then close."""
-    RequestLimits.ending = True
-    queue = demo._queue
-    give_up = time.monotonic() + END_SECONDS
-    idle = 0  # tenths of a second without work; answers that nobody fetched get two seconds
-    while time.monotonic() < give_up:
-        undelivered = any(
-            queue.pending_event_ids_session.get(session) and not messages.empty()
-            for session, messages in list(queue.pending_messages_per_session.items())
-        )
-        idle = 0 if len(queue) or queue.get_active_worker_count() else idle + 1
-        if idle > (20 if undelivered else 5):
-            break
+    """Answer what was asked, within END_SECONDS; then close."""
+    now = busy = time.monotonic()
+    give_up = now + END_SECONDS
+    while now < min(give_up, busy + IDLE_SECONDS):
         time.sleep(0.1)
+        now = time.monotonic()
+        if len(demo._queue) or demo._queue.get_active_worker_count():
+            busy = now
     demo.close(verbose=False)
-    with contextlib.suppress(RuntimeError):  # where a file is noted just now
-        delete_files_created_by_app(demo, None)  # if a stream kept the server from ending in time
+    if REPLICAS:
+        from fashion_model.web import replicas
+
+        replicas.stop()
+
+
+class Blocks(gr.Blocks):
+    """1. Blocks.process_api. Upstream: "/call without its optional values fails, failures outside
+    of one's function are told as nothing or with server paths, and whatever component gets a file
+    with an address fetches it, without a limit on its size or time"."""
+
+    calls = 0
+
+    async def process_api(
+        self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any
+    ) -> Any:
+        self.calls += 1
+        if self.calls % TIDY_CALLS == 0:
+            forget_sessions(self)
+        block_fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        try:
+            inputs = [_unfetched(value) for value in complete(block_fn, inputs)]
+            return await super().process_api(block_fn, inputs, *args, **options)
+        except gr.Error:
+            raise
+        except Exception as error:
+            expected = isinstance(error, InvalidPathError)  # a file that nobody uploaded
+            log.warning("/%s failed", block_fn.api_name, exc_info=not expected)
+            text = "The picture cannot be read here. Send the file itself, or a data URL."
+            raise gr.Error(text, print_exception=False) from None
+
+
+def complete(block_fn: Any, inputs: list[Any]) -> list[Any]:
+    """inputs, with the defaults of the options that a caller left out, or gave as None."""
+    wanted = block_fn.inputs
+    if len(inputs) > len(wanted):
+        names = ", ".join(str(component.label).lower() for component in wanted)
+        text = f"/{block_fn.api_name} takes {len(wanted)} values: {names}."
+        raise gr.Error(text, print_exception=False)
+    given = zip_longest(wanted, inputs)
+    return [component.value if value is None else value for component, value in given]
+
+
+def _unfetched(value: Any) -> Any:
+    """value, with no address on the web that Gradio would fetch: our own function does."""
+    if isinstance(value, dict):
+        named = is_file_obj_with_meta(value) and web_address(value)
+        return {k: _unfetched(each) for k, each in value.items() if not (named and k == "meta")}
+    return [_unfetched(each) for each in value] if isinstance(value, list) else value
+
+
+def describe_endpoint(function: Any, texts: dict[str, str], examples: dict[str, Any]) -> None:
+    """2. Api._api_info and example_payload. Upstream: "gr.api tells nothing of a parameter but its
+    type, though its docstring does, and its example is '...'"."""
+    names = inspect.signature(function.fn).parameters
+    for component, name in zip(function.inputs, names, strict=True):
+        component.label = name.capitalize()  # the page would look "image" up as a text's key
+        component._api_info = {**component._api_info, "additional_description": texts[name]}
+        if name in examples:
+            component.example_payload = partial(dict.get, examples, name)
+
+
+def lighten_sessions(demo: gr.Blocks) -> None:
+    """3. StateHolder.blocks. Upstream: "each call by a script is a session, for which every
+    component is described anew for deep links": 5 ms a call here. Without components, none."""
+    demo.state_holder.blocks = SimpleNamespace(default_config=demo.default_config, blocks=())
+
+
+def forget_sessions(demo: gr.Blocks) -> None:
+    """4. Queue.pending_event_ids_session. Upstream: "each call by a script is a session, which is
+    kept for ever, and all are looked through". Drops those without a question or a message; it
+    belongs in the event loop's thread."""
+    queue, sessions = demo._queue, demo._queue.pending_event_ids_session
+    for session, ids in list(sessions.items()):
+        gone = queue.event_ids_to_events.keys().isdisjoint(ids)
+        if not ids or (gone and session not in queue.pending_messages_per_session):
+            del sessions[session]

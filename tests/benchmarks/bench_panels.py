@@ -43,12 +43,9 @@ class Visitor:
         self.image = image
 
     def ask(self, name: str, network: str = "cnn") -> dict[str, object]:
-        drawing = {"image": self.image, "network": network}
-        question = {"network": network, "labels": ["T-shirt/top", "Bag"]}
-        if name not in ("read_drawing", "ask_card"):
-            question["id"] = self.ask("read_drawing", network)["id"]
-        sent = drawing if name == "read_drawing" else question
-        return serving.ask(self.address, self.owner[name], name, sent)
+        question = {"image": self.image, "network": network, "kind": "drawing"}
+        question["labels"] = ["T-shirt/top", "Bag"]
+        return serving.ask(self.address, self.owner[name], name, question)
 
     def open_all(self) -> None:
         for network in ("cnn", "mlp"):

@@ -19,7 +19,7 @@ import fashion_model
 import hostile
 import serving
 from fashion_model import InputError
-from fashion_model.web import limits
+from fashion_model.web import middleware
 from fashion_model.web import server as app
 
 SECONDS = 2.0  # for one bad input
@@ -330,7 +330,7 @@ def test_a_body_without_a_length_is_counted(server):
 
 
 def test_the_picture_of_the_worst_case_is_small_enough():
-    assert limits.MAX_HELD_BYTES < 1e9
+    assert middleware.MAX_HELD_BYTES < 1e9
     file = io.BytesIO()
     Image.new("1", (7_000, 7_000)).save(file, "PNG")
     assert len(file.getvalue()) < 20_000

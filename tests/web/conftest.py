@@ -7,8 +7,7 @@ from fashion_model import Classifier
 from fashion_model.classifier import KINDS
 from fashion_model.networks import NeuralNetwork
 from fashion_model.preprocessing import Detectors
-from fashion_model.web.inference import Inference
-from fashion_model.web.panels import Panels
+from fashion_model.web.panels import Inference, Panels
 from stubs import DarkSegmenter
 
 

@@ -2,38 +2,26 @@
 
 import asyncio
 import json
-from concurrent.futures import Future
 
 import gradio as gr
 import pytest
 
 from data.pictures import png, shirt
 from fashion_model import CLASSES
-from fashion_model.web.api import TEE, Endpoints, publish
-from fashion_model.web.panels import Panels
+from fashion_model.web.api import EXAMPLE, Endpoints, publish
 
 META = {"_type": "gradio.FileData"}
 
 
 @pytest.fixture
 def endpoints(panels):
-    return Endpoints(panels)
-
-
-def call(method, *values):
-    """What an endpoint returns, in a loop where it needs one."""
-    found = method(*values)
-    return asyncio.run(awaited(found)) if asyncio.iscoroutine(found) else found
-
-
-async def awaited(found):
-    return await found
+    return Endpoints(panels.inference)
 
 
 def told(method, *values) -> str:
     """What the caller of an endpoint that fails is told, a sentence; the log is told nothing."""
     with pytest.raises(gr.Error) as caught:
-        call(method, *values)
+        method(*values)
     message = caught.value.message
     assert message[0].isupper()
     assert message.endswith(".")
@@ -41,57 +29,19 @@ def told(method, *values) -> str:
     return message
 
 
-class FakeInference:
-    """Keeps what it is asked."""
-
-    classifiers = ("cnn",)
-
-    def __init__(self):
-        self.asked = []
-
-    def find(self, network):
-        assert network == "cnn"
-
-    def predict(self, *question):
-        self.asked.append(question)
-        future = Future()
-        future.set_result({"Bag": 1.0})
-        return future
-
-    def predict_many(self, network, readers, kind):
-        self.asked += [(network, reader(), kind) for reader in readers]
-        return [{"Bag": 1.0}] * len(readers)
-
-
-@pytest.mark.parametrize("options", [(), (None, None), ("auto", "cnn")])
-def test_an_option_that_is_none_or_left_out_is_its_default(options):
-    fake = FakeInference()
-    endpoints = Endpoints(Panels(fake))
-    assert call(endpoints.predict, "data:image/png;base64,QUJD", *options) == {"Bag": 1.0}
-    call(endpoints.predict_many, ["data:image/png;base64,QUJD"] * 2, *options)
-    assert fake.asked == [("cnn", b"ABC", "auto")] * 3
-
-
-def test_none_is_a_default_of_the_others_too(endpoints):
-    assert len(call(endpoints.similar, TEE, None, None, None)) == 5
-    assert call(endpoints.explain, TEE, None, None, None) == call(endpoints.explain, TEE)
-    assert len(call(endpoints.compare, TEE, None)) == 1
-    assert call(endpoints.model_card, None) == call(endpoints.model_card, "cnn")
-
-
 def test_one_picture_and_many(endpoints):
-    answer = call(endpoints.predict, TEE)
+    answer = endpoints.predict(EXAMPLE)
     values = list(answer.values())
     assert set(answer) == set(CLASSES)
     assert values == sorted(values, reverse=True)
     assert sum(values) == pytest.approx(1)
-    first, second = call(endpoints.predict_many, [TEE, TEE], "drawing")
+    first, second = endpoints.predict_many([EXAMPLE, EXAMPLE], "drawing")
     assert first == second == pytest.approx(answer, abs=1e-5)
 
 
 def test_an_explanation_is_json_that_fits_the_answer(endpoints):
-    found = json.loads(json.dumps(call(endpoints.explain, TEE)))
-    answer = call(endpoints.predict, TEE)
+    found = json.loads(json.dumps(endpoints.explain(EXAMPLE)))
+    answer = endpoints.predict(EXAMPLE)
     assert found["label"] == next(iter(answer))
     confidences = {term["label"]: term["confidence"] for term in found["softmax"]}
     assert confidences == pytest.approx(answer, abs=1e-5)
@@ -99,35 +49,35 @@ def test_an_explanation_is_json_that_fits_the_answer(endpoints):
     assert (len(found["map"]), max(map(max, found["map"]))) == (28, 1)
     assert found["steps"][0]["name"] == "input"
     assert found["steps"][1]["code"] == "x = network.flatten(x)"
-    other = call(endpoints.explain, TEE, "drawing", "cnn", "Bag")
+    other = endpoints.explain(EXAMPLE, "drawing", "cnn", "Bag")
     assert other["label"] == "Bag"
     assert other["map"] != found["map"]
 
 
 def test_similar_images_as_many_as_are_asked_for(endpoints):
-    found = call(endpoints.similar, TEE, "auto", "cnn", 3)
+    found = endpoints.similar(EXAMPLE, "auto", "cnn", 3)
     assert [set(each) for each in found] == [{"index", "label", "distance"}] * 3
-    assert found == call(endpoints.similar, TEE, "auto", "cnn", 7)[:3]
+    assert found == endpoints.similar(EXAMPLE, "auto", "cnn", 7)[:3]
     json.dumps(found)
 
 
 BAD = {
-    "kind": ("predict", (TEE, "sculpture"), "Kind must be one of auto, drawing, photo"),
-    "network": ("predict", (TEE, "auto", "vgg"), "There is no such network here. Choose: cnn"),
-    "unhashable": ("explain", (TEE, ["auto"], "cnn"), "Kind must"),
+    "kind": ("predict", (EXAMPLE, "sculpture"), "Kind must be one of auto, drawing, photo"),
+    "network": ("predict", (EXAMPLE, "auto", "vgg"), "There is no such network here. Choose: cnn"),
+    "unhashable": ("explain", (EXAMPLE, ["auto"], "cnn"), "Kind must"),
     "no network": ("model_card", ({},), "There is no such network"),
     "no picture": ("predict", (None,), "The picture is missing"),
     "path": ("predict", ({"path": "/etc/passwd"},), 'lacks "meta"'),
     "text": ("similar", ("shirt.png",), "handle_file"),
     "no image": ("compare", ("data:image/png;base64,QUJD",), "This is no picture"),
-    "label": ("explain", (TEE, "auto", "cnn", "Hat"), "There is no such label"),
-    "count 0": ("similar", (TEE, "auto", "cnn", 0), "Ask for 1 to 50"),
-    "count 51": ("similar", (TEE, "auto", "cnn", 51), "Ask for 1 to 50"),
-    "count True": ("similar", (TEE, "auto", "cnn", True), "Ask for 1 to 50"),
+    "label": ("explain", (EXAMPLE, "auto", "cnn", "Hat"), "There is no such label"),
+    "count 0": ("similar", (EXAMPLE, "auto", "cnn", 0), "Ask for 1 to 50"),
+    "count 51": ("similar", (EXAMPLE, "auto", "cnn", 51), "Ask for 1 to 50"),
+    "count True": ("similar", (EXAMPLE, "auto", "cnn", True), "Ask for 1 to 50"),
     "none": ("predict_many", ([],), "Send a list of 1 to 64"),
-    "no list": ("predict_many", (TEE,), "Send a list"),
-    "65": ("predict_many", ([TEE] * 65,), "Send a list"),
-    "second": ("predict_many", ([TEE, "x", TEE],), "Picture 2 of 3: "),
+    "no list": ("predict_many", (EXAMPLE,), "Send a list"),
+    "65": ("predict_many", ([EXAMPLE] * 65,), "Send a list"),
+    "second": ("predict_many", ([EXAMPLE, "x", EXAMPLE],), "Picture 2 of 3: "),
 }
 
 
@@ -146,17 +96,17 @@ def test_an_upload_that_fails_is_deleted_and_no_other(endpoints, uploads):
     good, blank = upload("good", shirt()), upload("blank", shirt(ink="white"))
     said = told(endpoints.predict_many, [good, blank])
     assert said.startswith("Picture 2 of 2: This picture is blank")
-    assert [folder.name for folder in uploads.iterdir()] == ["good"]
-    call(endpoints.predict, good)
+    assert [file.parent.name for file in uploads.rglob("*.png")] == ["good"]
+    endpoints.predict(good)
     assert (uploads / "good" / "a.png").exists()
     told(endpoints.predict, good, "sculpture")
-    assert not (uploads / "good").exists()
+    assert not (uploads / "good" / "a.png").exists()
 
 
 def test_the_api_page_tells_of_every_parameter(panels):
     async def made():  # outside of a loop, Gradio makes loops that nobody closes
         with gr.Blocks(analytics_enabled=False) as demo:
-            publish(demo, panels, concurrency=7)
+            publish(demo, panels.inference, concurrency=7)
         return demo
 
     functions = {each.api_name: each for each in asyncio.run(made()).fns.values()}
@@ -164,8 +114,8 @@ def test_the_api_page_tells_of_every_parameter(panels):
         *("predict", "predict_many", "explain", "similar", "compare", "model_card")
     ]
     assert functions["predict"].concurrency_limit == 7
-    assert functions["predict"].inputs[0].example_payload() == TEE
-    assert functions["predict_many"].inputs[0].example_payload() == [TEE]
+    assert functions["predict"].inputs[0].example_payload() == EXAMPLE
+    assert functions["predict_many"].inputs[0].example_payload() == [EXAMPLE]
     for function in functions.values():
         for component in function.inputs:
             assert component.api_info()["additional_description"]

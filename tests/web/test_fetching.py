@@ -11,7 +11,7 @@ from fashion_model.web.fetching import is_public
 PUBLIC = "8.8.8.8 93.184.215.14 2606:4700::6810:84e5"
 INSIDE = """127.0.0.1 10.1.2.3 192.168.0.9 172.16.0.1 169.254.169.254 100.64.0.1 100.100.100.200
 192.0.0.192 0.0.0.0 224.0.0.1 240.0.0.1 ::1 :: fe80::1 fc00::1 fec0::1 ff02::1 ::ffff:10.0.0.1
-2002:7f00:1:: 64:ff9b::7f00:1 64:ff9b:1::a00:1 2001:0:7f00:1::1 168.63.129.16 localhost"""
+2002:7f00:1:: 64:ff9b::7f00:1 64:ff9b:1::a00:1 2001:0:7f00:1::1 168.63.129.16"""
 
 CLIENT = httpx.AsyncClient  # that of httpx itself: fetched replaces it
 PACKED = {"content-encoding": "br"}

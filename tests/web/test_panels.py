@@ -1,4 +1,4 @@
-"""What the page asks: an answer to a picture, and by its id all that the panels show."""
+"""Several pictures in one pass; and what the page asks: an answer, and all that the panels show."""
 
 import ast
 import base64
@@ -6,31 +6,126 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
+from PIL import Image
 
 from conftest import TOP
 from data.pictures import png, shirt
-from fashion_model import CLASSES
-from fashion_model.web import inference
-from fashion_model.web.panels import VISITORS_FILE, server_functions
-from fashion_model.web.serialization import data_url
+from fashion_model import CLASSES, InputError
+from fashion_model.preprocessing import ModelInput
+from fashion_model.preprocessing.geometry import WHOLE
+from fashion_model.web.panels import VISITORS_FILE, Inference
+from fashion_model.web.serialization import data_url, server_functions
 
 META = {"_type": "gradio.FileData"}
 
 
+PICTURE = Image.new("L", (1, 1))
+
+
+class FakeClassifier:
+    """Reads digits; anything else is no picture."""
+
+    passes = 0
+
+    def preprocess(self, image, kind):
+        if not image.isdigit():
+            raise InputError("no picture.", key="no picture")
+        return ModelInput(kind, torch.tensor(int(image)), PICTURE, WHOLE)
+
+    def confidences(self, inputs):
+        self.passes += 1
+        return [{"Bag": each.tensor.item()} for each in inputs]
+
+
+@pytest.fixture
+def fake():
+    made = Inference([])
+    made.classifiers = {"cnn": FakeClassifier()}
+    return made
+
+
+def answers_of(inference, *images):
+    """What predict says of each, asked at the same time: its answer, or the key of its error."""
+
+    def ask(image):
+        try:
+            return inference.predict("cnn", image, "auto")
+        except InputError as error:
+            return error.key
+
+    with ThreadPoolExecutor(len(images)) as threads:
+        return list(threads.map(ask, images))
+
+
+def test_one_bad_picture_does_not_spoil_the_pass_of_the_others(fake, monkeypatch):
+    first_began, go_on = threading.Event(), threading.Event()
+    preprocess = fake.classifiers["cnn"].preprocess
+
+    def slow(image, kind):
+        first_began.set()
+        go_on.wait(5)
+        return preprocess(image, kind)
+
+    monkeypatch.setattr(fake.classifiers["cnn"], "preprocess", slow)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(answers_of, fake, b"0")
+        assert first_began.wait(5)  # the others wait together
+        others = threads.submit(answers_of, fake, b"1", b"x", b"3")
+        while fake._waiting.qsize() < 3:
+            time.sleep(0.01)
+        go_on.set()
+        assert first.result(5) == [{"Bag": 0}]
+        assert others.result(5) == [{"Bag": 1}, "no picture", {"Bag": 3}]
+    assert fake.classifiers["cnn"].passes == 2
+
+
+def test_a_failure_of_the_network_is_told_to_all_and_the_next_are_answered(fake, monkeypatch):
+    def fail(_inputs):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(fake.classifiers["cnn"], "confidences", fail)
+        with pytest.raises(RuntimeError, match="no memory"):
+            fake.predict("cnn", b"1", "auto")
+    assert fake.predict("cnn", b"1", "auto") == {"Bag": 1}
+    for name in ("vgg", None, {}):
+        with pytest.raises(InputError, match="no such network"):
+            fake.predict(name, b"1", "auto")
+
+
+def test_replicas_are_asked_instead(fake):
+    asked = []
+    fake.remote = lambda *question: asked.append(question) or {"kind": "photo"}
+    assert fake.answer("cnn", b"1", "auto", None) == {"kind": "photo"}
+    assert fake.predict("cnn", b"1", "auto") == {"kind": "photo"}
+    assert asked == [("answer", "cnn", b"1", "auto", None), ("predict", "cnn", b"1", "auto")]
+
+
+# What the page asks
+
+DRAWING = {"image": data_url(shirt(), format="PNG"), "network": "cnn", "kind": "drawing"}
+
+
 @pytest.fixture
 def drawn(panels):
-    """The answer to a drawing."""
-    url = data_url(shirt(), format="PNG")
-    return panels.read_drawing({"image": url, "network": "cnn"})
+    """The answer to DRAWING."""
+    return panels.read_drawing(DRAWING)
 
 
 def picture(url: str) -> bool:
     return url.startswith(("data:image/png;base64,", "data:image/jpeg;base64,"))
 
 
-def error_of(reply) -> str:
+def error_of(method, question) -> str:
+    """The key of the error that the page gets."""
+    (function,) = server_functions(method)
+    reply = function(question)
     assert reply.keys() == {"error"}
     assert reply["error"]["text"]
     return reply["error"]["key"]
@@ -50,30 +145,30 @@ def test_an_upload_is_answered_where_it_was_tapped(panels, uploads):
     file = uploads / "a.png"
     file.write_bytes(png(shirt(ink="navy", paper="beige")))
     image = {"path": str(file), "meta": META}
-    plain = panels.read_upload({"image": image, "kind": "drawing", "network": "cnn"})
+    question = {"image": image, "kind": "drawing", "network": "cnn"}
+    plain = panels.read_upload(question)
     assert (plain["kind"], plain["segmented"]) == ("drawing", None)
-    tap = {"x": 0.5, "y": 0.3, "of": f"http://host/gradio_api/file={file}"}
-    photo = panels.read_upload({"image": image, "kind": "auto", "network": "cnn", "tap": tap})
+    question |= {"kind": "auto", "tap": {"x": 0.5, "y": 0.3}}
+    photo = panels.read_upload(question)
     assert photo["kind"] == "photo"
     assert picture(photo["segmented"])
-    assert "maps" in panels.ask_maps({"id": photo["id"], "labels": ["Coat"]})
+    assert "maps" in panels.ask_maps({**question, "labels": ["Coat"]})
     file.unlink()
-    assert error_of(panels.ask_inside({"id": photo["id"]})) == "gone"
+    assert error_of(panels.ask_inside, question) == "gone"
 
 
 def test_maps_of_one_or_two_labels(panels, drawn):
-    reply = panels.ask_maps({"id": drawn["id"], "labels": ["Coat", "Bag"]})
+    reply = panels.ask_maps({**DRAWING, "labels": ["Coat", "Bag"]})
     assert list(reply["maps"]) == ["Coat", "Bag"]
     assert all(map(picture, reply["maps"].values()))
     assert reply["maps"]["Coat"] != reply["maps"]["Bag"]
-    for labels in ([], ["Coat"] * 3, "Coat", None):
-        assert error_of(panels.ask_maps({"id": drawn["id"], "labels": labels})) == ""
+    assert reply == panels.ask_maps({**DRAWING, "labels": ["Coat", "Bag", "Dress"]})
     for labels in (["Hat"], [5]):
-        assert error_of(panels.ask_maps({"id": drawn["id"], "labels": labels})) == "label"
+        assert error_of(panels.ask_maps, {**DRAWING, "labels": labels}) == "label"
 
 
 def test_the_steps_end_at_the_answer(panels, drawn):
-    reply = panels.ask_inside({"id": drawn["id"]})
+    reply = panels.ask_inside(DRAWING)
     names = [step["name"] for step in reply["steps"]]
     assert (names[0], names[-1]) == ("input", "argmax")
     assert all(picture(step["picture"]) for step in reply["steps"])
@@ -90,20 +185,20 @@ def test_the_steps_end_at_the_answer(panels, drawn):
 
 
 def test_the_similar_images_lie_closest(panels, drawn):
-    reply = panels.ask_similar({"id": drawn["id"]})
+    reply = panels.ask_similar(DRAWING)
     distances = [each["distance"] for each in reply["similar"]]
     assert len(distances) == 5
     assert distances == sorted(distances)
-    assert all(picture(each["picture"]) for each in reply["similar"])
+    assert all(picture(each["pixels"]) for each in reply["similar"])
     assert reply["network_input"] == drawn["network_input"]
     assert reply["about"]["size"] == 512
     json.dumps(reply)
 
 
 def test_all_networks_answer_the_same_picture(panels, drawn):
-    (network,) = panels.ask_compare({"id": drawn["id"]})["networks"]
+    (network,) = panels.ask_compare(DRAWING)["networks"]
     assert (network["network"], network["architecture"]) == ("cnn", "NeuralNetwork")
-    labels = [label for label, _ in network["confidences"]]
+    labels = list(network["confidences"])
     assert labels == [label for label, _ in drawn["confidences"]]
     json.dumps(network)
 
@@ -113,49 +208,38 @@ def test_the_card_is_asked_by_the_network_s_name(panels):
     assert network["kinds"] == ["dataset", "drawing", "photo"]
     assert network["parameters"] == sum(layer["parameters"] for layer in network["layers"])
     for question in ({"network": "vgg"}, {"network": None}, None):
-        assert error_of(panels.ask_card(question)) == "network"
+        assert error_of(panels.ask_card, question) == "network"
 
 
-ASK = ("ask_maps", "ask_inside", "ask_similar", "ask_compare")
-
-
-@pytest.mark.parametrize("name", ASK)
-def test_an_id_that_is_unknown_or_too_old_is_expired(panels, drawn, name, monkeypatch):
+@pytest.mark.parametrize("name", ["ask_maps", "ask_inside", "ask_similar", "ask_compare"])
+def test_a_question_without_a_picture_is_refused(panels, name):
     ask = getattr(panels, name)
-    for unknown in ("other", None, 5):
-        assert error_of(ask({"id": unknown, "labels": ["Coat"]})) == "expired"
-    assert error_of(ask("no question")) == ""
-    monkeypatch.setattr(inference, "CACHE_SECONDS", -1)
-    assert error_of(ask({"id": drawn["id"], "labels": ["Coat"]})) == "expired"
+    for image in ("other", None, 5, {"path": "/etc/passwd"}):
+        assert error_of(ask, {"image": image, "network": "cnn", "labels": ["Coat"]}) == "upload"
+    for question in ("no question", None, [], {}):
+        assert error_of(ask, question) in ("", "network", "upload")
 
 
 def test_what_is_no_picture_is_told_by_its_key(panels, uploads, tmp_path):
     blank = data_url(shirt(ink="white"), format="PNG")
-    assert error_of(panels.read_drawing({"image": blank, "network": "cnn"})) == "blank"
-    assert error_of(panels.read_drawing({"image": "x", "network": "cnn"})) == "data url"
-    assert error_of(panels.read_drawing({"image": blank, "network": "vgg"})) == "network"
+    assert error_of(panels.read_drawing, {"image": blank, "network": "cnn"}) == "blank"
+    assert error_of(panels.read_drawing, {"image": "data:x", "network": "cnn"}) == "data url"
+    assert error_of(panels.read_drawing, {"image": blank, "network": "vgg"}) == "network"
     for drawing in (None, {}, {"image": 5}):
-        assert error_of(panels.read_drawing(drawing)) == "no picture"
+        assert error_of(panels.read_drawing, drawing) == "no picture"
     secret = tmp_path / "secret.png"
     secret.write_bytes(png(shirt()))
     bare = {"path": str(secret)}
     for image in (bare, {**bare, "meta": META}, str(secret), None):
         upload = {"image": image, "kind": "auto", "network": "cnn"}
-        assert error_of(panels.read_upload(upload)) == "upload"
-    assert error_of(panels.read_upload("no upload")) == "upload"
-
-
-def test_gradio_may_mark_each_server_function(panels):
-    (function,) = server_functions(panels.ask_card)
-    function._marked = True
-    assert function.__name__ == "ask_card"
-    assert "networks" in function({"network": "cnn"})
+        assert error_of(panels.read_upload, upload) == "upload"
+    assert error_of(panels.read_upload, "no upload") == "upload"
 
 
 def test_the_script_of_a_visitors_network_reads_the_file_that_was_downloaded(panels, tmp_path):
-    url = data_url(shirt(), format="PNG")
-    answer = panels.read_drawing({"image": url, "network": "untrained"})
-    script = panels.ask_inside({"id": answer["id"]})["script"]
+    question = {**DRAWING, "network": "untrained"}
+    answer = panels.read_drawing(question)
+    script = panels.ask_inside(question)["script"]
     taken = panels.inference.visitors.take_network({"network": "untrained"})
     (tmp_path / VISITORS_FILE).write_bytes(base64.b64decode(taken["file"]))
     run = subprocess.run(

@@ -7,7 +7,7 @@ from fashion_model.web import serialization
 from fashion_model.web.serialization import (
     error_to_json,
     picture_bytes,
-    tapped_point,
+    server_functions,
     uploaded_file,
     web_address,
 )
@@ -51,17 +51,19 @@ def test_what_is_no_picture_is_told_as_what_it_lacks(uploads, image, says):
 
 def test_what_is_gone_or_too_large(uploads, monkeypatch):
     with pytest.raises(InputError, match="no longer") as caught:
-        uploaded_file(str(uploads / "gone.png"))
+        uploaded_file({"path": str(uploads / "gone.png")})
     assert str(uploads) not in str(caught.value)
     monkeypatch.setattr(serialization, "MAX_FILE_BYTES", 3)
     with pytest.raises(InputError, match="larger"):
-        uploaded_file(str(uploads / "a.png"))
+        picture_bytes("data:image/png;base64,QUJDRA==")
 
 
 def test_an_error_travels_with_its_key_and_values():
     error = InputError("too large: 20 MB.", key="large", most=20)
     assert error_to_json(error) == {
-        "error": {"text": "Too large: 20 MB.", "key": "large", "values": {"most": 20}}
+        "text": "Too large: 20 MB.",
+        "key": "large",
+        "values": {"most": 20},
     }
 
 
@@ -74,9 +76,15 @@ def test_addresses_on_the_web():
         assert web_address(other) is None
 
 
-def test_a_tap_counts_for_its_own_picture_only():
-    image = {"path": "/up/a.png"}
-    tap = {"x": 0.5, "y": 1, "of": "http://host/gradio_api/file=/up/a.png"}
-    assert tapped_point(tap, image) == (0.5, 1.0)
-    for wrong in (None, {}, {**tap, "x": 2}, {**tap, "of": "http://host/file=/up/b.png"}):
-        assert tapped_point(wrong, image) is None
+def test_gradio_may_mark_each_server_function_which_gets_a_dict():
+    def ask(question):
+        if not question:
+            raise InputError("no question.", key="x")
+        return {"reply": question["a"]}
+
+    (function,) = server_functions(ask)
+    function._marked = True
+    assert function.__name__ == "ask"
+    assert function({"a": 5}) == {"reply": 5}
+    for wrong in (None, "x", [5], {}):
+        assert function(wrong) == {"error": {"text": "No question.", "key": "x", "values": {}}}

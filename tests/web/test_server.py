@@ -1,8 +1,117 @@
-"""How the app starts and what it forgets."""
+"""How the app starts, where uploads go, what it forgets; and what is replaced in Gradio: each test
+on Gradio itself fails as soon as it has mended it."""
 
+import asyncio
+import importlib
+import os
+import subprocess
+import sys
+from contextvars import ContextVar
 from types import SimpleNamespace
 
-from fashion_model.web import server
+import gradio as gr
+import pytest
+from gradio.components.api_component import Api
+from gradio.context import LocalContext
+from gradio.state_holder import SessionState, StateHolder
+
+import serving
+from data.pictures import shirt
+from fashion_model import FashionModelError
+from fashion_model.web import make_upload_folder, server
+from fashion_model.web.server import Blocks, _unfetched, describe_endpoint, lighten_sessions
+
+META = {"_type": "gradio.FileData"}
+
+
+def double(number: int, times: int = 2) -> int:
+    """Multiply.
+
+    Args:
+        number: what to multiply
+    """
+    return number * times
+
+
+def page(blocks):
+    async def made():  # outside of a loop, Gradio makes loops that nobody closes
+        with blocks(analytics_enabled=False) as demo:
+            gr.api(double)
+        return demo
+
+    return asyncio.run(made())
+
+
+def call(demo, *inputs, function=None):
+    function = function or next(iter(demo.fns.values()))
+    return asyncio.run(demo.process_api(function, list(inputs)))["data"]
+
+
+def test_options_have_defaults():
+    with pytest.raises(ValueError, match="enough input values"):
+        call(page(gr.Blocks), 3)  # Gradio's own
+    assert call(page(Blocks), 3) == call(page(Blocks), 3, None) == [6]
+    with pytest.raises(gr.Error, match="takes 2 values"):
+        call(page(Blocks), 1, 2, 3)
+
+
+def test_no_address_reaches_gradio_s_own_fetch():
+    named = {"path": "http://example.org/a.png", "meta": META}
+    assert _unfetched([named, {"a": named}]) == [
+        {"path": "http://example.org/a.png"},
+        {"a": {"path": "http://example.org/a.png"}},
+    ]
+    upload = {"path": "/uploads/a.png", "meta": META}
+    assert _unfetched(upload) == upload
+
+
+def test_no_endpoint_and_no_listener_opens_a_path_of_the_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    secret = tmp_path / "secret.png"
+    shirt().save(secret)  # which would be answered
+
+    async def imported():  # in a loop, as in page
+        return importlib.import_module("app")
+
+    app = asyncio.run(imported())
+    monkeypatch.setattr(app.demo, "has_launched", True)  # before, Gradio checks nothing
+    monkeypatch.setattr(LocalContext, "blocks", ContextVar("blocks"))
+    LocalContext.blocks.set(app.demo)
+    listeners = list(app.demo.fns.values())
+    endpoints = [each for each in listeners if each.api_visibility == "public"]
+    assert {each.api_name for each in endpoints} > {"predict", "predict_many", "compare"}
+    # All else is done in the browser, or asks server functions, see test_panels.py
+    assert [each for each in listeners if each.fn is not None] == endpoints
+    for each in endpoints:
+        if each.api_name == "model_card":
+            continue  # takes no picture
+        bare = {"path": str(secret)}
+        bad = [bare, {**bare, "url": str(secret)}, {**bare, "meta": META}, str(secret)]
+        for image in bad:
+            value = [image] if each.api_name == "predict_many" else image
+            with pytest.raises(gr.Error, match=r"file|picture") as caught:
+                call(app.demo, value, function=each)
+            assert str(tmp_path) not in str(caught.value)
+    assert secret.exists()
+
+
+def test_gradio_s_api_does_not_tell_what_a_parameter_is():
+    (function,) = page(gr.Blocks).fns.values()
+    assert isinstance(function.inputs[0], Api)
+    assert "what to multiply" not in str(function.inputs[0].api_info())  # Gradio's own
+    assert function.inputs[0].example_payload() == "..."
+    describe_endpoint(function, {"number": "what to multiply", "times": "how often"}, {"number": 3})
+    assert "what to multiply" in str(function.inputs[0].api_info())
+    assert function.inputs[0].example_payload() == 3
+
+
+def test_gradio_describes_every_component_for_each_session():
+    demo = page(gr.Blocks)
+    assert SessionState(demo).config_values  # Gradio's own
+    demo.state_holder = StateHolder()
+    demo.state_holder.set_blocks(demo)
+    lighten_sessions(demo)
+    assert demo.state_holder["session"].config_values == {}
 
 
 def test_sessions_that_nobody_waits_for_are_forgotten():
@@ -15,9 +124,49 @@ def test_sessions_that_nobody_waits_for_are_forgotten():
     assert list(queue.pending_event_ids_session) == ["asks", "late"]
 
 
+def test_they_are_forgotten_now_and_then(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(server, "TIDY_CALLS", 3)
+    monkeypatch.setattr(server, "forget_sessions", forgotten.append)
+    demo = page(Blocks)
+    for _ in range(7):
+        call(demo, 3)
+    assert forgotten == [demo, demo]
+
+
 def test_names_of_files_that_are_gone_are_forgotten(tmp_path):
     here = tmp_path / "here.png"
     here.touch()
     names = {str(here), str(tmp_path / "gone.png")}
     server.forget_files(SimpleNamespace(temp_file_sets=[names, set()]))
     assert names == {str(here)}
+
+
+def test_each_start_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "new"))
+    first = make_upload_folder()
+    assert os.environ["GRADIO_TEMP_DIR"] == str(first)
+    assert first.parent == tmp_path / "new"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "new"))
+    assert make_upload_folder() != first
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(FashionModelError, match="Set GRADIO_TEMP_DIR"):
+        make_upload_folder()
+
+
+@pytest.mark.slow
+def test_the_start_says_so_in_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    ended = subprocess.run(
+        [sys.executable, serving.APP],
+        env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("app.py: cannot write to")
+    assert ended.stderr.count("\n") == 1

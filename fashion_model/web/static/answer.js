@@ -115,11 +115,11 @@ async function askMaps(prediction, labels) {
   if (busy) return;
   busy = true;
   try {
-    const reply = await server.ask_maps({ id: prediction.id, labels });
+    const reply = await server.ask_maps({ ...prediction.question, labels });
     maps.set(prediction, { ...maps.get(prediction), ...reply.maps });
     busy = false;
     if (!reply.error) showSaliency();
-    else if (reply.error.key === "expired") emit("expired");
+    else if (["gone", "upload"].includes(reply.error.key)) emit("gone");
   } catch {
     busy = false;  // the answer stands without its maps
   }
@@ -139,8 +139,8 @@ document.addEventListener("fashion:prediction", ({ detail: { tab, prediction } }
 document.addEventListener("fashion:reading", () => { predictions.upload = PENDING; show(); });
 document.addEventListener("fashion:tab", (event) => { open = event.detail; show(); });
 
-// The server forgets after a while what was asked, so that a panel's question must begin with the picture anew
-document.addEventListener("fashion:expired", () => {
+// The server deletes an upload after a while: a panel's question must begin with the picture anew
+document.addEventListener("fashion:gone", () => {
   if (performance.now() - repeatedAt < AGAIN_MS) return;
   repeatedAt = performance.now();
   emit("repeat", open);

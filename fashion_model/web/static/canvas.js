@@ -63,7 +63,10 @@ function picture() {
 const report = (prediction) => emit("prediction", { tab: "draw", prediction });
 const questions = requests({
   state: () => ({ image: picture(), network }),
-  send: (state) => { sentAt = performance.now(); return server.read_drawing(state); },
+  send: async (state) => {
+    sentAt = performance.now();
+    return { ...await server.read_drawing(state), question: { ...state, kind: "drawing" } };
+  },
   show: report,
   delay: () => (current ? Math.max(0, EVERY_MS - (performance.now() - sentAt)) : 0),
   patience: PATIENCE_MS,

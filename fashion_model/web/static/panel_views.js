@@ -76,14 +76,15 @@ function showSimilar({ similar, network_input: input }, content) {
   const figure = (picture, alt, ...lines) => make("figure", "", null, image(picture, alt), make("figcaption", "", null, make("b", "", lines[0]), ...lines.slice(1).map((line) => make("span", "", line))));
   const yours = figure(input, say("input"), say("similar.yours"));
   yours.classList.add("yours");
-  const found = similar.map(({ picture, label, distance, index }) => {
+  const found = similar.map(({ pixels: picture, label, distance, index }) => {
     const values = { label, index: number(index), distance: distance.toFixed(3) };
     return figure(picture, say("similar.alt", values), named(label), say("similar.distance", values), say("similar.number", values));
   });
   content.append(make("div", "neighbours", null, yours, ...found));
 }
 
-function showCompare({ networks }, content) {
+function showCompare({ networks: found }, content) {
+  const networks = found.map((each) => ({ ...each, confidences: Object.entries(each.confidences) }));
   const first = networks.map(({ confidences }) => confidences[0][0]);
   const title = (name) => say(`network.${name}`, {}, name);
   const agree = first.every((label) => label === first[0]);

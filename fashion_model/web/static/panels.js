@@ -43,14 +43,14 @@ async function ask(panel, of) {
   if (busy) { timer = setTimeout(refresh, 100, 0); return; }
   busy = true;
   let reply;
-  try { reply = await panels[panel].ask({ id: prediction?.id }); } catch { reply = null; }
+  try { reply = await panels[panel].ask(prediction?.question); } catch { reply = null; }
   busy = false;
   waiting = Boolean(reply?.pending);
   if (panel === open && of === subject()) {
     if (reply?.pending) {
       state(say("wait"));
       timer = setTimeout(ask, AGAIN_MS, panel, of);
-    } else if (reply?.error?.key === "expired") emit("expired");
+    } else if (["gone", "upload"].includes(reply?.error?.key)) emit("gone");
     else if (reply?.error?.key === "forgotten network") emit("forgotten", reply.error);
     else if (!reply || reply.error) state(reply ? translated(reply.error) : say("failed"));
     else { replies[panel].set(of, reply); refresh(); }

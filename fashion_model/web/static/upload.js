@@ -12,6 +12,12 @@ for (const name of props.kinds) {
   label.append(radio, say(`kind.${name}`));
   part(".kind").append(label);
 }
+for (const [name, picture] of Object.entries(props.examples)) {
+  const button = Object.assign(document.createElement("button"), { type: "button" });
+  Object.assign(button.dataset, { example: name, sayLabel: `example.${name}` });
+  button.append(Object.assign(document.createElement("img"), { alt: "", src: picture }));
+  part(".gallery").append(button);
+}
 
 async function send({ file, kind, network, tap }) {
   for (let tries = 2; tries; tries--) {
@@ -22,8 +28,8 @@ async function send({ file, kind, network, tap }) {
       throw error;
     }
     const path = uploads.get(file), image = { path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
-    const reply = await server.read_upload({ image, kind, network, tap: tap && { ...tap, of: `/file=${path}` } });
-    if (!["gone", "upload"].includes(reply?.error?.key)) return reply;
+    const question = { image, kind, network, tap }, reply = await server.read_upload(question);
+    if (!["gone", "upload"].includes(reply?.error?.key)) return { ...reply, question };
     uploads.delete(file);  // the server has deleted it, or was started anew: it gets the file once more
   }
   return { error: { key: "gone" } };

@@ -1,0 +1,164 @@
+"""What stands between the network and Gradio: every request's limits, and the page's address."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fashion_model.web.serialization import MAX_FILE_BYTES
+
+MAX_UPLOAD_BYTES = 100 * 1024 * 1024  # of all files in one request
+MAX_CALL_BYTES = MAX_FILE_BYTES * 4 // 3 + 64 * 1024  # a picture as a data URL, and what is around
+MAX_OTHER_BYTES = 2 * 1024 * 1024  # a drawing has 10,000
+MAX_HELD_BYTES = 256 * 1024 * 1024  # of bodies in memory, until their questions are answered
+MAX_POSTS = 256  # at the same time
+MAX_VALUES = 10_000  # in a JSON body: three bytes of "[]," become a hundred in memory
+
+BUSY = "The server is busy: too many are asking at once. Try again in a few seconds."
+MUDDLED = "The server cannot make sense of this request. /gradio_api/info tells what it takes."
+# Gradio's routes for what this app does not have: recordings, streams, proxies, shared links.
+CLOSED = ("process_recording", "stream", "proxy", "deep_link", "vibe", "undo-vibe", "run-history")
+QUEUED = ("/call/", "/queue/join", "/mcp")
+PAGE_ROOT = Path(__file__).with_name("static") / "page_root.js"
+
+
+class HeldBytes:
+    """Bytes of a body that count as held while anybody holds this: Gradio's queue, with a request's
+    scope, until the question is answered, cancelled or given up."""
+
+    total = 0  # of all bodies
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        self.count += count
+        HeldBytes.total += count
+
+    def __del__(self) -> None:
+        HeldBytes.total -= self.count
+
+
+class RequestLimits:
+    """Answers in JSON what may not go on: 413 too large, 503 busy, 404 closed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.posts = 0  # under way
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _, api, name = scope.get("path", "").rpartition("/gradio_api/")
+        if api and name.startswith(CLOSED):
+            await refusal(404, "There is no such thing here.")(scope, receive, send)
+        elif scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+        elif self.posts >= MAX_POSTS or HeldBytes.total >= MAX_HELD_BYTES:
+            await refusal(503, BUSY)(scope, receive, send)
+        else:
+            self.posts += 1
+            try:
+                await self.post(scope, receive, send)
+            finally:
+                self.posts -= 1
+
+    async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_upload = scope["path"].rstrip("/").endswith("/upload")  # written as it comes
+        queued = any(part in scope["path"] for part in QUEUED)
+        limit = MAX_UPLOAD_BYTES if is_upload else MAX_CALL_BYTES if queued else MAX_OTHER_BYTES
+        held = scope["fashion.held"] = HeldBytes()
+        size, values, more, refused = 0, 0, True, False
+
+        async def receive_counted() -> Message:
+            nonlocal size, values, more, refused
+            message = await receive()
+            part, more = message.get("body", b""), message.get("more_body", False)
+            size += len(part)
+            if not is_upload:
+                held.add(len(part))
+                values += sum(map(part.count, (b"[", b"{", b",")))
+            if size > limit or values > MAX_VALUES:
+                refused = True
+                raise HTTPException(413)
+            return message
+
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal refused
+            refused = refused or message.get("status") == 413
+            if not refused:
+                await send(message)
+
+        with suppress(HTTPException):
+            await self.app(scope, receive_counted, send_unless_refused)
+        if refused:
+            while more:  # a client reads no answer while it is still sending
+                more = (await receive()).get("more_body", False)
+            each = f", and {MAX_FILE_BYTES >> 20} MB in one picture" if is_upload else ""
+            text = f"This is too large: send {limit >> 20} MB at most{each}."
+            if values > MAX_VALUES:
+                text = f"This is too much: send {MAX_VALUES:,} values at most."
+            await refusal(413, text)(scope, receive, send)
+
+
+class PageAddress:
+    """Tells Gradio at which address its page is, which a proxy may hide: its browser's half by a
+    script in the page, its server's half, which names files by that address, from the Referer of
+    what the page asks. With GRADIO_ROOT_PATH, Gradio knows it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.page = GZipMiddleware(BaseHTTPMiddleware(app, with_script), compresslevel=5)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and scope["method"] == "GET" and path == "/":
+            await self.page(scope, receive, send)
+            return
+        if scope["type"] == "http" and path.endswith("/queue/join"):
+            headers = MutableHeaders(scope=scope)
+            root = page_root(headers.get("referer", ""))
+            same = headers.get("sec-fetch-site", "same-origin") == "same-origin"
+            if root and same and not os.environ.get("GRADIO_ROOT_PATH"):
+                headers["x-gradio-server"] = root
+                del headers["x-forwarded-host"]
+        await self.app(scope, receive, send)
+
+
+async def with_script(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """The page with PAGE_ROOT in its head: Gradio's own option "head" comes too late for it."""
+    response = await call_next(request)
+    page = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
+    script = f"<script>{PAGE_ROOT.read_text(encoding='utf-8')}</script></head>".encode()
+    del response.headers["content-length"]
+    return Response(page.replace(b"</head>", script, 1), response.status_code, response.headers)
+
+
+def page_root(referer: str) -> str:
+    """The page's address without its query and last slash; "" where it is none."""
+    url = urlsplit(referer)._replace(query="", fragment="")
+    return url.geturl().rstrip("/") if url.scheme in ("http", "https") and url.netloc else ""
+
+
+def refusal(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"detail": text}, status, {"Retry-After": "5"} if status == 503 else None)
+
+
+async def explained(_request: Request, error: Exception) -> Response:
+    """The answer where Gradio's queue is full (503), or where a route of its fails."""
+    full = getattr(error, "status_code", None) == 503
+    return refusal(503, BUSY) if full else refusal(400, MUDDLED)
+
+
+APP_OPTIONS = {
+    "middleware": [Middleware(RequestLimits), Middleware(PageAddress)],
+    # Who disconnects reads no answer, and is no failure to log.
+    "exception_handlers": dict.fromkeys((503, ClientDisconnect, Exception), explained),
+}
