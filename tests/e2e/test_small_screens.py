@@ -70,9 +70,5 @@ def test_the_answer_and_notices_stay_in_sight_above_a_page_that_is_scrolled(visi
         page.page.wait_for_timeout(300)
         assert page.page.evaluate("scrollY") == 400
         assert page.page.evaluate(ON_TOP, ".summary")
-    page.button("Step by step").click()
-    expect(page.page.locator(".panel .step").first).to_be_visible()
-    page.page.wait_for_timeout(1000)  # it scrolls there smoothly
-    assert page.page.evaluate(ON_TOP, ".panel h2")
     page.page.evaluate("fashion.notify('Some sentence.')")
     assert page.page.evaluate(ON_TOP, ".notice")
