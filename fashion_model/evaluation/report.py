@@ -16,7 +16,8 @@ LEGEND = (
     "floor: the ECE that honest confidences would show on so few pictures. coverage: the share of\n"
     "pictures that can be answered, surest first, with 95 % of the answers right. AUROC, FPR95:\n"
     "scored pictures against other things by the probability of none of the ten, where the\n"
-    "classifier gives one, and then by the top confidence."
+    "classifier gives one, and then by the top confidence. doubted: the share of the right\n"
+    "answers that are told as none of the ten; found: that of the other things."
 )
 
 INK, FAINT, BLUE, ORANGE = "#1f2933", "#9aa5b1", "#2f6fad", "#f0a030"
@@ -68,7 +69,7 @@ def scores_text(scores: Sequence[Score]) -> str:
     """A line for each, and what the columns mean."""
     head = (
         *("pictures", "scored", "accuracy", "macro", "NLL", "ECE", "floor", "coverage", "others"),
-        *("AUROC", "FPR95", "by top", "FPR95", "no answer", "read as"),
+        *("AUROC", "FPR95", "by top", "FPR95", "doubted", "found", "no answer", "read as"),
     )
     rows = [_score_row(s) for s in scores]
     return f"{_table(head, rows, left=(0, len(head) - 1))}\n\n{LEGEND}"
@@ -145,6 +146,8 @@ def _score_row(s: Score) -> tuple[str, ...]:
         _percent(s.fpr95),
         _decimal(s.auroc_by_confidence),
         _percent(s.fpr95_by_confidence),
+        _percent(s.right_doubted),
+        _percent(s.others_doubted),
         f"{s.no_answer:,}",
         ", ".join(f"{kind} {share:.0%}" for kind, share in s.kinds.items()) or "-",
     )

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from fashion_model.classifier import OUT_OF_DISTRIBUTION
 from fashion_model.datasets import LabeledPicture
 from fashion_model.evaluation import metrics
 from fashion_model.evaluation.metrics import Bin
@@ -52,6 +53,11 @@ class Outcome:
         return 1 - self.confidence if self.probability is None else self.probability
 
     @property
+    def doubted(self) -> bool:
+        """Whether the page says that the picture is none of the ten."""
+        return self.probability is not None and self.probability >= OUT_OF_DISTRIBUTION
+
+    @property
     def role(self) -> str:
         """One of ROLES; "other" is a thing of none of the ten classes, "vague" is neither."""
         if self.picture.targets:
@@ -66,6 +72,7 @@ class Score:
     A picture without an answer counts as wrong, with confidence 0; nll, ece, its noise floor and
     bins are of the answers alone. auroc and fpr95 are of the scored pictures against the other
     things by Outcome.out_of_distribution, those by_confidence by the confidence of the answer.
+    doubted: the share of the right answers, and of the other things, that are told as such.
     """
 
     name: str
@@ -81,6 +88,8 @@ class Score:
     fpr95: float | None
     auroc_by_confidence: float | None
     fpr95_by_confidence: float | None
+    right_doubted: float | None
+    others_doubted: float | None
     no_answer: int  # of scored pictures and other things together
     kinds: dict[str, float]  # the share of the answers that was read as each kind
     bins: list[Bin]
@@ -182,6 +191,8 @@ def score(name: str, outcomes: Sequence[Outcome], garments: Sequence[Outcome] = 
         fpr95=metrics.false_positive_rate(*by_score),
         auroc_by_confidence=metrics.auroc(*by_confidence),
         fpr95_by_confidence=metrics.false_positive_rate(*by_confidence),
+        right_doubted=_mean([o.doubted for o in scored if o.right]),
+        others_doubted=_mean([o.doubted for o in other]),
         no_answer=sum(not o.confidences for o in (*scored, *other)),
         kinds={kind: count / len(answered) for kind, count in sorted(kinds.items())},
         bins=bins,

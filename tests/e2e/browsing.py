@@ -62,6 +62,7 @@ class Page:
         self.page.goto(address)
         self.answer = self.page.locator(".answer")
         self.sentence = self.page.locator(".sentence")
+        self.notice = self.page.locator(".notice p")
         expect(self.page.locator(".bars li")).to_have_count(LABELS)
         expect(self.page.locator(".starters button")).to_have_count(4)  # canvas.js has run
         self.come_to_rest()
@@ -182,6 +183,11 @@ def visit(browser, server):
         assert amiss == []
         own = (address, "data:", f"blob:{address}")
         assert [url for url in page.asked if not url.startswith(own)] == []
+
+
+def on_a_phone(visit, width=390, height=664, **options):
+    size = {"width": width, "height": height}
+    return visit(viewport=size, has_touch=True, is_mobile=True, **options)
 
 
 @pytest.fixture

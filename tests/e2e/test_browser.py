@@ -221,6 +221,7 @@ def test_each_tab_keeps_its_own_answer(visit, photo):
     drawn = page.network_input()
     page.tab("Upload")
     page.expect_state("empty")
+    expect(page.page.locator(".network-input span")).not_to_contain_text("112")  # the drawing's
     page.upload(photo)
     page.expect_answer()
     assert page.network_input() != drawn

@@ -209,6 +209,7 @@ def test_all_figures_of_the_model_card_unfold(visit):
             summary.click()
         expect(one.locator("pre")).to_have_text(network["print"])
         expect(one.locator(".curve rect:visible").first).to_be_visible()  # a bin may be empty
+        assert " 0 other pictures" not in one.inner_text()
         dataset = network["results"].get("dataset")
         if dataset:
             cells = one.locator(".matrix td").all_inner_texts()

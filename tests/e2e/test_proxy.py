@@ -1,16 +1,20 @@
 """Behind a real nginx: with its default headers, on a subpath, and with README.md's lines."""
 
+import re
 import shutil
 import subprocess
 import time
 import urllib.request
 
 import pytest
-from playwright.sync_api import sync_playwright
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
 
 import serving
 from browsing import CHROMIUM, FLAGS, TEE, WIDE, Page
+from test_readme import README
 
+LINES = re.findall("`((?:proxy_|client_)[^`]+;)`", README)
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 pytestmark = [
     pytest.mark.slow,
@@ -27,12 +31,7 @@ events {} http {
   server { listen 127.0.0.1:PORT;
     location / { proxy_pass APP/; }
     location /sub/ { proxy_pass APP/; }
-    location /lines/ {
-      proxy_pass APP/;
-      proxy_set_header X-Forwarded-Host $http_host;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      client_max_body_size 100m;
-    }
+    location /lines/ { LINES }
   } }
 """
 
@@ -41,7 +40,10 @@ events {} http {
 def nginx(server, tmp_path_factory):
     """The address of an nginx that says nothing of itself to the app."""
     folder, port = tmp_path_factory.mktemp("nginx"), serving.free_port()
+    assert len(LINES) == 4
+    lines = " ".join(LINES).replace("http://127.0.0.1:7860", server)
     text = CONF.replace("FOLDER", str(folder)).replace("PORT", str(port)).replace("APP", server)
+    text = text.replace("LINES", lines)
     (folder / "nginx.conf").write_text(text)
     process = subprocess.Popen([NGINX, "-c", folder / "nginx.conf", "-p", folder])
     try:
@@ -59,7 +61,9 @@ def nginx(server, tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", ["/", "/sub/", "/lines/"])
-def test_the_page_works_behind_default_headers(nginx, path):
+def test_the_page_works_behind_default_headers(nginx, path, tmp_path):
+    Image.effect_noise((1500, 1500), 60).save(tmp_path / "large.png")
+    assert (tmp_path / "large.png").stat().st_size > 2**20  # more than nginx lets through by itself
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = Page(chromium, nginx + path, viewport=WIDE)
@@ -69,6 +73,12 @@ def test_the_page_works_behind_default_headers(nginx, path):
         page.button("sneaker").click()
         page.expect_answer()
         assert page.page.locator("#picture .preview").evaluate("image => image.naturalWidth") > 0
+        page.button("Remove").click()
+        page.upload(tmp_path / "large.png")
+        if path == "/lines/":
+            page.expect_answer()
+        else:
+            expect(page.sentence).to_contain_text("A proxy on the way")
         asked = [url for url in page.asked if "gradio_api" in url and "data:" not in url]
         chromium.close()
     assert asked

@@ -98,6 +98,28 @@ def test_curl(server, tmp_path):
     check(json.loads(lines[1].removeprefix("data: "))[0])
 
 
+def called(server, data):
+    """The event with which /call ends, and its data."""
+    _, text = serving.post(f"{server}/gradio_api/call/predict", {"data": data})
+    url = f"{server}/gradio_api/call/predict/{json.loads(text)['event_id']}"
+    with urllib.request.urlopen(url, timeout=60) as response:
+        event, answer = response.read().decode().splitlines()[:2]
+    return event, answer.removeprefix("data: ")
+
+
+def test_call_with_the_picture_alone_and_without_meta(server):
+    """As /call takes an array: options left out, or null as JavaScript writes undefined."""
+    picture = hostile.data_url(soaking.pictures()[0])
+    for data in ([picture], [picture, None, None]):
+        event, answer = called(server, data)
+        assert event == "event: complete", answer
+        check(json.loads(answer)[0])
+    event, answer = called(server, [{"path": "/shirt.png"}])
+    assert event == "event: error"
+    assert "The file lacks" in answer
+    assert "gradio.FileData" in answer
+
+
 def test_each_endpoint_is_described_with_types_and_examples(described):
     for name, endpoint in described.items():
         assert endpoint["description"], name

@@ -1,21 +1,13 @@
-"""Fingers, pens and small screens: the drawing is what was meant, and its answer is in sight."""
+"""Fingers and pens: the drawing is what was meant."""
 
 import pytest
 from playwright.sync_api import expect
 
 import browsing
-from browsing import TEE
+from browsing import on_a_phone
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
-SCREENS = [(390, 664), (320, 568), (568, 320), (844, 390), (360, 640), (768, 1024)]
-IN_SIGHT = """() => { const shown = (element) => { const box = element?.getBoundingClientRect();
-return box && box.width > 0 && box.top >= 0 && box.bottom <= innerHeight
-&& box.left >= 0 && box.right <= innerWidth; };
-const all = (selector) => [...document.querySelectorAll(selector)];
-return { label: all(".summary .label, .bars .first .label").some(shown),
-share: all(".summary .share, .bars .first .share").some(shown),
-paper: all("canvas, #picture .box").some(shown) }; }"""
+browser, visit = browsing.browser, browsing.visit
 
 
 class Fingers:
@@ -32,11 +24,6 @@ class Fingers:
 
     def wait(self, ms=60):
         self.page.page.wait_for_timeout(ms)
-
-
-def on_a_phone(visit, width=390, height=664, **options):
-    size = {"width": width, "height": height}
-    return visit(viewport=size, has_touch=True, is_mobile=True, **options)
 
 
 def undos(page):
@@ -59,42 +46,6 @@ def pen(page, kind, x, y, **more):
         clientX: box.x + x * unit, clientY: box.y + y * unit, ...more })); }""",
         [kind, x, y, more],
     )
-
-
-def test_the_answer_is_in_sight_while_a_finger_draws_and_after_an_upload(visit, photo):
-    page = on_a_phone(visit)
-    for width, height in SCREENS:
-        size = {"width": width, "height": height}
-        page.page.set_viewport_size(size)
-        page.page.evaluate("scrollTo(0, 0)")
-        page.page.wait_for_timeout(300)
-        fingers = Fingers(page)
-        before = page.page.locator("canvas").bounding_box()
-        fingers.send("touchStart", TEE[0])
-        for place in TEE[1:]:
-            fingers.send("touchMove", place)
-        page.expect_state("known")
-        seen = page.page.evaluate(IN_SIGHT)
-        after = page.page.locator("canvas").bounding_box()
-        fingers.send("touchEnd")
-        assert seen == {"label": True, "share": True, "paper": True}, size
-        assert after == before, size
-        assert page.page.evaluate("document.documentElement.scrollWidth") <= width
-        page.button("Clear").click()
-        page.expect_state("empty")
-    page.tab("Upload")
-    for width, height in SCREENS:
-        page.page.set_viewport_size({"width": width, "height": height})
-        page.page.evaluate("scrollTo(0, 0)")
-        page.page.wait_for_timeout(300)
-        before = page.page.locator("#picture .box").bounding_box()
-        page.upload(photo)
-        expect(page.page.locator(".bars .first")).to_have_count(1)
-        seen = page.page.evaluate(IN_SIGHT)
-        assert seen == {"label": True, "share": True, "paper": True}, (width, height)
-        assert page.page.locator("#picture .box").bounding_box() == before
-        page.button("Remove").click()
-        expect(page.page.locator(".bars .first")).to_have_count(0)
 
 
 def test_a_dot_is_a_dot_in_the_size_of_the_pen(visit):
@@ -149,6 +100,28 @@ def test_a_pinch_leaves_no_stroke_and_a_stroke_survives_a_second_finger(visit):
     assert undos(page) == 1
 
 
+def test_a_touch_that_the_system_takes_leaves_no_stroke_and_another_button_none(visit):
+    page = on_a_phone(visit)
+    fingers = Fingers(page)
+    fingers.send("touchStart", (150, 200))
+    fingers.send("touchMove", (156, 206))
+    fingers.send("touchCancel")
+    fingers.wait(100)
+    assert page.ink() == 0
+    expect(page.button("Undo")).to_be_disabled()
+    page.page.mouse.click(*page.points([(200, 300)])[0], button="right")
+    fingers.wait(100)
+    expect(page.button("Undo")).to_be_disabled()
+    fingers.send("touchStart", (60, 200))
+    fingers.send("touchMove", (200, 200))
+    fingers.wait(500)
+    fingers.send("touchMove", (300, 200))
+    fingers.send("touchCancel")  # of what was a stroke already
+    fingers.wait(100)
+    assert page.ink() > 0
+    assert undos(page) == 1
+
+
 def test_the_palm_beside_a_pen_draws_nothing(visit):
     page = on_a_phone(visit)
     fingers = Fingers(page)
@@ -158,7 +131,12 @@ def test_the_palm_beside_a_pen_draws_nothing(visit):
     pen(page, "pointermove", 200, 100)
     pen(page, "pointerup", 200, 100)
     fingers.send("touchEnd")
+    fingers.send("touchStart", (320, 320))  # it rolls on, right after the pen
+    fingers.send("touchMove", (340, 330))
+    fingers.send("touchEnd")
     fingers.wait(100)
+    line = 14 * 100 + 3.1416 * 7**2  # the pen's, with round ends
+    assert page.ink() == pytest.approx(4 * line, rel=0.1)
     assert undos(page) == 1
 
 

@@ -46,6 +46,18 @@ def test_the_probability_of_none_of_the_ten_has_figures_beside_the_confidence(ou
     assert (sharper.auroc, sharper.auroc_by_confidence) == (1, 0)
 
 
+def test_right_answers_that_are_doubted_and_other_things_that_are_found(outcome):
+    probabilities = (0.1, 0.49, 0.5, 0.9)
+    outcomes = [outcome("Bag", 0.5, 8, probability=p) for p in probabilities]
+    outcomes += [outcome("Coat", 0.5, 8, probability=0.9)]  # wrong: a doubt is no mistake
+    outcomes += [outcome("Bag", 0.5, probability=p) for p in (0.3, 0.6, 0.7)]
+    found = score("home", outcomes)
+    assert found.right_doubted == pytest.approx(2 / 4)
+    assert found.others_doubted == pytest.approx(2 / 3)
+    silent = score("home", [outcome("Bag", 0.1, 8)])
+    assert (silent.right_doubted, silent.others_doubted) == (0, None)
+
+
 def test_the_confidence_in_all_targets_together_counts(outcome):
     shoe = outcome("Sneaker", 0.6, 5, 7, 9)
     shoe.confidences["Sandal"] = 0.3

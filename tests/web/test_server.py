@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import tempfile
 from contextvars import ContextVar
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from gradio.context import LocalContext
 from gradio.state_holder import SessionState, StateHolder
 
 import serving
+from conftest import TOP
 from data.pictures import shirt
 from fashion_model import FashionModelError
 from fashion_model.web import make_upload_folder, server
@@ -149,6 +151,21 @@ def test_each_start_has_a_folder_of_its_own(tmp_path, monkeypatch):
     assert first.parent == tmp_path / "new"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "new"))
     assert make_upload_folder() != first
+
+
+def test_an_empty_setting_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert make_upload_folder().parent == tmp_path
+
+
+def test_the_folder_goes_with_its_process(tmp_path):
+    code = "from fashion_model.web import make_upload_folder; print(make_upload_folder())"
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "PYTHONPATH": str(TOP)}
+    ran = [sys.executable, "-c", code]
+    folder = subprocess.run(ran, env=environment, capture_output=True, text=True, check=True).stdout
+    assert folder.startswith(str(tmp_path / "fashion-"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):

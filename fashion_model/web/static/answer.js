@@ -72,6 +72,7 @@ function show() {
   part(".none").textContent = none;
   bars(good ? good.confidences : props.classes.map((label) => [label, 0]));
   put(".network-input", good && good.network_input, say("input"));
+  if (!good) part(".network-input span").textContent = "\u00a0";  // not what the other tab's picture was
   put(".segmented", good && good.segmented, say("segmented.alt"));
   part(".segmented").hidden = !(good && good.segmented);
   for (const row of rows.values()) row.querySelector(".label").disabled = !good;

@@ -19,7 +19,7 @@ function showNetwork(network) {
   if (tested.some((kind) => kind !== "dataset")) failures.push(note(say("card.private")));
   return make("section", "network", null,
     make("div", "glance", null,
-      make("h3", "", kinds.map((kind) => say(`card.kind.${kind}`)).join(", ")),
+      make("h3", "", kinds.map((kind) => say(`card.kind.${kind}`)).join(say("comma"))),
       make("p", "what", evaluated.length ? what : `${what} ${say("card.unevaluated")}`),
       make("dl", "facts", null, ...facts.slice(0, 3).map(([value, text]) => fact(value, text)))),
     make("div", "failures", null, ...failures),
@@ -67,7 +67,7 @@ function origins(networks) {
   const all = networks.flatMap(({ kinds }) => kinds).length;
   const icons = [...kindsOf.keys()].filter((text) => text.startsWith("icon ("));
   const items = [...kindsOf].filter(([text]) => !icons.includes(text)).map(([text, kinds]) => {
-    const used = kinds.length < all ? kinds.map((kind) => say(`card.kind.${kind}`)).join(", ") : say("card.all");
+    const used = kinds.length < all ? kinds.map((kind) => say(`card.kind.${kind}`)).join(say("comma")) : say("card.all");
     return make("li", "", null, english(make("span", "", text)), make("span", "used", used));
   });
   const names = icons.map((text) => text.slice(6, -1)).join("; ");
@@ -77,7 +77,7 @@ function origins(networks) {
 function training({ pictures, device, versions, epochs, seconds }) {
   const time = seconds && say("card.minutes", { count: number(Math.round(seconds / 60)) });
   const values = { epochs, clean: pictures && number(pictures.clean), extra: pictures && number(pictures.extra), seconds: time, device, torch: versions?.torch };
-  return Object.values(values).some((value) => value === undefined) ? "" : note(say("card.training", values));
+  return Object.values(values).some((value) => value === undefined) ? "" : note(say(pictures.extra ? "card.training" : "card.training.clean", values));
 }
 
 function layerTable({ layers }) {

@@ -88,7 +88,7 @@ function showCompare({ networks: found }, content) {
   const first = networks.map(({ confidences }) => confidences[0][0]);
   const title = (name) => say(`network.${name}`, {}, name);
   const agree = first.every((label) => label === first[0]);
-  const answers = networks.map(({ network }, i) => `${title(network)}: ${named(first[i])}`).join(", ");
+  const answers = networks.map(({ network }, i) => `${title(network)}: ${named(first[i])}`).join(say("comma"));
   content.append(make("p", "verdict-line", agree ? say("compare.agree", { label: first[0] }) : say("compare.differ", { answers })));
   const cards = networks.map((each) => {
     const bars = each.confidences.slice(0, 4).map(([label, share], i) => {

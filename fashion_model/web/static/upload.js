@@ -24,7 +24,7 @@ async function send({ file, kind, network, tap }) {
     try {
       if (!uploads.has(file)) uploads.set(file, (await upload(file)).path);
     } catch (error) {
-      if (/HTTP 413/.test(error.message)) return { error: { key: "large", values: { most: props.megabytes } } };
+      if (/HTTP 413/.test(error.message)) return { error: { key: "proxy" } };  // take() refuses what we would
       throw error;
     }
     const path = uploads.get(file), image = { path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
