@@ -66,13 +66,17 @@ def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0
     return torch.where(known, (1 - smoothing) * right + smoothing * even, even)
 
 
-def dropout_logits(network: nn.Module, x: torch.Tensor, dropout: float) -> torch.Tensor:
-    """Logits (N, K) of x by network, a chain of stages.
+def dropout_logits(
+    network: nn.Module, x: torch.Tensor, dropout: float, frozen: int = 0
+) -> torch.Tensor:
+    """Logits (N, K) of x by network, a chain of stages of which the first frozen do not learn.
 
     A share dropout of what goes into the last one is dropped (Srivastava et al. 2014).
     """
     stages = cast(nn.Sequential, network.stages)
-    logits: torch.Tensor = stages[-1](F.dropout(stages[:-1](x), dropout))
+    with torch.no_grad():
+        x = stages[:frozen](x)
+    logits: torch.Tensor = stages[-1](F.dropout(stages[frozen:-1](x), dropout))
     return logits
 
 

@@ -1,11 +1,14 @@
 """The training of the photo network: from ImageNet's weights, on views of photos.
 
-Two networks learn from the labels first: one from mild views, one from strong ones. Together they
-are right more often than either, but twice as slow. So one network learns what both say of strong
-views (Hinton et al. 2015, arXiv 1503.02531), a part of which are two views mixed (Zhang et al.
-2018, arXiv 1710.09412). It starts from the first one's weights, and sees more pixels at the end.
+Two networks learn from the labels first. One sees strong views, and its first stages stay as
+ImageNet taught them: it is the better one of photos of a kind that it never saw. One sees mild
+views, with all layers and batch norm learning. Together they are right more often than either, but
+twice as slow. So the first one goes on, at more pixels, with what both say of strong views (Hinton
+et al. 2015, arXiv 1503.02531), a part of which are two views mixed (Zhang et al. 2018, arXiv
+1710.09412).
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -18,6 +21,7 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
+from fashion_model.training.batch_norm import fold
 from fashion_model.training.classification import dropout_logits, label_loss
 from fashion_model.training.imagenet import pretrained
 from fashion_model.training.job import Card, Job
@@ -33,16 +37,20 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 3, S, S) in [0, 1], and targets
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoConfig(TrainConfig):
-    """learning_rate is that of all layers but the classifier, which has classifier_rate.
+    """learning_rate is that of the last stage before the classifier, which has classifier_rate;
+    each earlier one has decay times the next one's.
 
     steps: batches an epoch. side: pixels a side of the views. strong: see photo_views.view.
-    mixed: the share of views that are laid over others, of which the teachers alone tell. trust:
-    the weight of what they say of the rest, against the labels.
+    frozen: how many of the network's first stages do not learn. mixed: the share of views that are
+    laid over others, of which the teachers alone tell. trust: the weight of what they say of the
+    rest, against the labels.
     """
 
     steps: int = 145
     side: int = 128
     strong: bool = True
+    frozen: int = 5  # normalize, stem, and stages 1 to 3
+    decay: float = 0.8
     classifier_rate: float = 3e-3
     smoothing: float = 0.05
     dropout: float = 0.2
@@ -53,17 +61,22 @@ class PhotoConfig(TrainConfig):
 STRONG = PhotoConfig(
     epochs=8,
     batch=48,
-    learning_rate=4e-4,
+    learning_rate=5e-4,
     weight_decay=0.02,
     warmup=0.15,
     cosine=True,
     ema=0.997,
 )
-MILD = replace(STRONG, epochs=5, side=112, strong=False)
+MILD = replace(STRONG, epochs=5, learning_rate=4e-4, side=112, strong=False, frozen=0, decay=1.0)
 STUDENT = replace(
-    STRONG, epochs=7, learning_rate=3e-4, classifier_rate=5e-4, mixed=1 / 3, trust=0.5
+    STRONG,
+    epochs=4,
+    learning_rate=3e-4,
+    side=COLOR_SIDE,
+    classifier_rate=5e-4,
+    mixed=1 / 3,
+    trust=0.7,
 )
-LARGE = replace(STUDENT, epochs=3, learning_rate=1.5e-4, side=COLOR_SIDE)
 
 
 class Photos:
@@ -76,7 +89,7 @@ class Photos:
         self, pools: Mapping[str, Pool], config: PhotoConfig, teachers: Sequence[nn.Module] = ()
     ) -> None:
         self.pools, self.config, self.steps = pools, config, config.steps
-        self.teachers = [teacher.eval() for teacher in teachers]
+        self.teachers = [each.eval().to(memory_format=torch.channels_last) for each in teachers]
         shares = np.array([POOLS[name][0] for name in pools])
         self.names, self.shares = list(pools), shares / shares.sum()
 
@@ -107,7 +120,7 @@ class Photos:
         mixed = round(self.config.mixed * len(x))
         share = torch.rand(mixed, 1, 1, 1, device=x.device) / 2
         x = torch.cat([x[:mixed].lerp(x.roll(-mixed, 0)[:mixed], share), x[mixed:]])
-        logits = dropout_logits(network, x, self.config.dropout)
+        logits = dropout_logits(network, x, self.config.dropout, self.config.frozen)
         by_labels = label_loss(logits, targets, self.config.smoothing)
         if not self.teachers:
             return by_labels.mean()
@@ -132,33 +145,38 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     """
     cards: list[Card] = []
 
-    def fit(
-        network: EfficientNetLite0, config: PhotoConfig, about: str, *teachers: nn.Module
-    ) -> tuple[EfficientNetLite0, nn.Module]:
-        """What learned, with its batch norm and without."""
+    def fit(network: nn.Module, config: PhotoConfig, *teachers: nn.Module) -> EfficientNetLite0:
+        """What learned, without its batch norm."""
         config, member = job.config(config), len(cards)
-        network = network.to(job.on).to(memory_format=torch.channels_last)
-        groups = parameter_groups(network, config)
-        trainer = Trainer(network, config, seed=job.seed + member, data=about, groups=groups)
+        network = cast(EfficientNetLite0, network.to(job.on).to(memory_format=torch.channels_last))
+        digests = [f"taught by {card['digest'][:12]}" for card in cards[: len(teachers)]]
+        trainer = Trainer(
+            network,
+            config,
+            seed=job.seed + member,
+            data=" ".join([about, *digests]),
+            groups=parameter_groups(network, config),
+        )
         plain, card = job.run(trainer, Photos(pools, config, teachers), member)
         cards.append({**card, "digest": checkpoint.digest(plain)})
-        return cast(EfficientNetLite0, trainer.average.module), plain
+        return cast(EfficientNetLite0, plain)
 
-    first, mild = fit(pretrained(), MILD, about)
-    _, strong = fit(pretrained(), STRONG, about)
-    digests = [card["digest"] for card in cards]
-    about = " ".join([about, "taught by", *(digest[:12] for digest in digests)])
-    student, _ = fit(first, STUDENT, about, mild, strong)
-    _, network = fit(student, LARGE, about, mild, strong)
-    *before, card = cards
+    strong = fit(fold(pretrained()), STRONG)
+    mild = fit(pretrained(), MILD)
+    network = fit(copy.deepcopy(strong), STUDENT, strong, mild)
+    *teachers, card = cards
     seconds = sum(each["seconds"] for each in cards)
     told = ("seed", "epochs", "config", "seconds", "digest")
-    known = [{key: each[key] for key in told} for each in before]
-    return network, {**card, "seconds": seconds, "before": known}
+    known = [{key: each[key] for key in told} for each in teachers]
+    return network, {**card, "seconds": seconds, "teachers": known}
 
 
 def parameter_groups(network: EfficientNetLite0, config: PhotoConfig) -> list[dict[str, Any]]:
-    """For Trainer: all parameters, those of the classifier with a rate of their own."""
-    classifier = list(network.stages[-1].parameters())
-    rest = [p for p in network.parameters() if all(p is not other for other in classifier)]
-    return [{"params": rest}, {"params": classifier, "lr": config.classifier_rate}]
+    """For Trainer: what learns, and how fast."""
+    stages = [list(stage.parameters()) for stage in network.stages[config.frozen : -1]]
+    stages = [parameters for parameters in stages if parameters]  # pooling has none
+    rates = [config.learning_rate * config.decay**i for i in range(len(stages))]
+    return [
+        {"params": parameters, "lr": rate}
+        for parameters, rate in zip(stages, reversed(rates), strict=True)
+    ] + [{"params": list(network.stages[-1].parameters()), "lr": config.classifier_rate}]

