@@ -168,7 +168,7 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     seconds = sum(each["seconds"] for each in cards)
     told = ("seed", "epochs", "config", "seconds", "digest")
     known = [{key: each[key] for key in told} for each in teachers]
-    return network, {**card, "seconds": seconds, "teachers": known}
+    return network, {**card, "seed": job.seed, "seconds": seconds, "teachers": known}
 
 
 def parameter_groups(network: EfficientNetLite0, config: PhotoConfig) -> list[dict[str, Any]]:

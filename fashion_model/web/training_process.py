@@ -1,22 +1,23 @@
 """A training of the tutorial's network in a process of its own, so that no answer waits for it.
 
-The process reads tutorial.Options as JSON, and writes pickles: a tutorial.Progress for each point
-of the curve, and the InputError that ended it, if one did.
+The process reads tutorial.Options as JSON, and writes for each point of the curve a line of JSON,
+the fields of tutorial.Progress with "bytes", and so many bytes of safetensors: the network. The
+InputError that ends it, if one does, is a line {"error", "key", "values"}.
 """
 
 import json
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
+from safetensors.torch import load, save
 
-from fashion_model import InputError, tutorial
+from fashion_model import InputError, NeuralNetwork, tutorial
 
 MAX_SECONDS = 20.0  # of training, from the first step
 NICE = 10  # where both want the same core, an answer gets ten times as much of it
@@ -34,16 +35,37 @@ def train(options: tutorial.Options) -> Iterator[tutorial.Progress]:
         try:
             with process.stdin as stdin:
                 stdin.write(json.dumps(asdict(options)).encode())
-            with suppress(EOFError, pickle.UnpicklingError):
-                while True:
-                    point = pickle.load(process.stdout)  # noqa: S301 - by main, below
-                    if isinstance(point, InputError):
-                        raise point
-                    yield point
-                    if point.ended:
-                        return
+            while point := read(process.stdout):
+                yield point
+                if point.ended:
+                    return
         finally:
             process.kill()  # to go away by itself takes it a second
+
+
+def read(stream: BinaryIO) -> tutorial.Progress | None:
+    """The next point of stream; None where it breaks off. Raises the InputError that it tells."""
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        return None
+    message = json.loads(line)
+    if "error" in message:
+        raise InputError(message["error"], key=message["key"], **message["values"])
+    count = message.pop("bytes")
+    body = stream.read(count)
+    if len(body) < count:
+        return None
+    with torch.device("meta"):  # no random weights, which would be replaced at once
+        network = NeuralNetwork()
+    network.load_state_dict(load(body), assign=True)
+    return tutorial.Progress(**message, network=network)
+
+
+def write(stream: BinaryIO, point: tutorial.Progress) -> None:
+    body = save(point.network.state_dict())
+    message = {key: value for key, value in vars(point).items() if key != "network"}
+    stream.write(json.dumps({**message, "bytes": len(body)}).encode() + b"\n" + body)
+    stream.flush()
 
 
 def main() -> None:
@@ -51,10 +73,10 @@ def main() -> None:
     os.nice(NICE)  # only now: on a busy machine all that was imported would take a minute
     try:
         for point in tutorial.train(tutorial.Options(**json.load(sys.stdin)), MAX_SECONDS):
-            pickle.dump(point, sys.stdout.buffer)
-            sys.stdout.flush()
+            write(sys.stdout.buffer, point)
     except InputError as error:
-        pickle.dump(error, sys.stdout.buffer)
+        message = {"error": str(error), "key": error.key, "values": error.values}
+        sys.stdout.write(json.dumps(message) + "\n")
     except BrokenPipeError:
         os._exit(0)  # nobody reads
 

@@ -150,7 +150,7 @@ def test_an_uploaded_photo_is_read_in_color_and_a_tap_cuts_the_garment_out(visit
     page.upload(photo)
     page.expect_answer()
     expect(page.page.locator(".how")).to_contain_text("photo")
-    expect(page.page.locator(".network-input span")).to_have_text("128 × 128 in color")
+    expect(page.page.locator(".network-input span")).to_have_text("160 × 160 in color")
     expect(page.page.locator(".segmented")).to_be_hidden()
     whole = page.network_input()
     page.page.locator("#picture .preview").click()

@@ -1,7 +1,6 @@
 """A training in a process of its own: what it says, and that it ends."""
 
 import os
-import pickle
 import subprocess
 import sys
 import time
@@ -56,7 +55,8 @@ def test_it_says_what_went_wrong():
 
 def test_a_process_that_breaks_off_says_nothing_more(tmp_path, monkeypatch):
     point = tutorial.Progress(0, 0, 9, 2.3, 0.1, False, tutorial.untrained())
-    (tmp_path / "point").write_bytes(pickle.dumps(point))
+    with open(tmp_path / "point", "wb") as file:
+        training_process.write(file, point)
     read = f"open({str(tmp_path / 'point')!r}, 'rb').read()"
     whole = f"import sys; sys.stdin.read(); sys.stdout.buffer.write({read}"
 
@@ -72,4 +72,5 @@ def test_a_process_that_breaks_off_says_nothing_more(tmp_path, monkeypatch):
     (found,) = points_of(f"{whole})")
     assert (found.step, found.loss) == (0, 2.3)
     assert points_of(f"{whole}[:-1])") == []
+    assert points_of(f"{whole}[:20])") == []
     assert points_of("input()") == []
