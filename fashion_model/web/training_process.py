@@ -2,7 +2,7 @@
 
 The process reads tutorial.Options as JSON, and writes for each point of the curve a line of JSON,
 the fields of tutorial.Progress with "bytes", and so many bytes of safetensors: the network. The
-InputError that ends it, if one does, is a line {"error", "key", "values"}.
+InputError that ends it, if one does, is a line {"error", "key"} with its values.
 """
 
 import json
@@ -50,7 +50,7 @@ def read(stream: BinaryIO) -> tutorial.Progress | None:
         return None
     message = json.loads(line)
     if "error" in message:
-        raise InputError(message["error"], key=message["key"], **message["values"])
+        raise InputError(message.pop("error"), **message)
     count = message.pop("bytes")
     body = stream.read(count)
     if len(body) < count:
@@ -75,7 +75,7 @@ def main() -> None:
         for point in tutorial.train(tutorial.Options(**json.load(sys.stdin)), MAX_SECONDS):
             write(sys.stdout.buffer, point)
     except InputError as error:
-        message = {"error": str(error), "key": error.key, "values": error.values}
+        message = {"error": str(error), "key": error.key, **error.values}
         sys.stdout.write(json.dumps(message) + "\n")
     except BrokenPipeError:
         os._exit(0)  # nobody reads
