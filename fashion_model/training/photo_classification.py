@@ -166,9 +166,9 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     network = fit(copy.deepcopy(strong), STUDENT, strong, mild)
     *teachers, card = cards
     seconds = sum(each["seconds"] for each in cards)
-    told = ("seed", "epochs", "config", "seconds", "digest")
-    known = [{key: each[key] for key in told} for each in teachers]
-    return network, {**card, "seed": job.seed, "seconds": seconds, "teachers": known}
+    keys = ("seed", "epochs", "config", "seconds", "digest")
+    about_teachers = [{key: each[key] for key in keys} for each in teachers]
+    return network, {**card, "seed": job.seed, "seconds": seconds, "teachers": about_teachers}
 
 
 def parameter_groups(network: EfficientNetLite0, config: PhotoConfig) -> list[dict[str, Any]]:

@@ -95,14 +95,14 @@ def _mlp(job: Job) -> Path:
     """The tutorial's network, taught by the cnn."""
     (images, _), validation = job.fashion_mnist()
     held_out = Pictures.from_labels(*validation)
-    teacher, told = checkpoint.load("cnn", job.on)
+    teacher, teacher_card = checkpoint.load("cnn", job.on)
     digest = checkpoint.digest(teacher)
     source = TeachersViews(images, teacher, MLP, job.seed, job.progress)
     about = f"{len(images)} images, taught by {digest[:12]}"
     network, card = job.fit("mlp", MLP, source, about, watched=held_out)
-    known = {key: told.get(key) for key in ("accuracy", "held_out")}
+    scores = {key: teacher_card.get(key) for key in ("accuracy", "held_out")}
     card |= {
-        "teacher": {"network": "cnn", "digest": digest, **known},
+        "teacher": {"network": "cnn", "digest": digest, **scores},
         "networks": dict.fromkeys(("drawing", "photo"), "mlp-people"),
     }
     return job.save(network, {**card, **_fashion_mnist_card(job, network, held_out)})

@@ -24,7 +24,7 @@ MAX_POSTS = 256  # at the same time
 MAX_VALUES = 10_000  # in a JSON body: three bytes of "[]," become a hundred in memory
 
 BUSY = "The server is busy: too many are asking at once. Try again in a few seconds."
-MUDDLED = "The server cannot make sense of this request. /gradio_api/info tells what it takes."
+MALFORMED = "The server cannot make sense of this request. /gradio_api/info tells what it takes."
 # Gradio's routes for what this app does not have: recordings, streams, proxies, shared links.
 CLOSED = ("process_recording", "stream", "proxy", "deep_link", "vibe", "undo-vibe", "run-history")
 QUEUED = ("/call/", "/queue/join", "/mcp")
@@ -58,11 +58,11 @@ class RequestLimits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _, api, name = scope.get("path", "").rpartition("/gradio_api/")
         if api and name.startswith(CLOSED):
-            await refusal(404, "There is no such thing here.")(scope, receive, send)
+            await error_response(404, "There is no such thing here.")(scope, receive, send)
         elif scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
         elif self.posts >= MAX_POSTS or HeldBytes.total >= MAX_HELD_BYTES:
-            await refusal(503, BUSY)(scope, receive, send)
+            await error_response(503, BUSY)(scope, receive, send)
         else:
             self.posts += 1
             try:
@@ -105,7 +105,7 @@ class RequestLimits:
             text = f"This is too large: send {limit >> 20} MB at most{each}."
             if values > MAX_VALUES:
                 text = f"This is too much: send {MAX_VALUES:,} values at most."
-            await refusal(413, text)(scope, receive, send)
+            await error_response(413, text)(scope, receive, send)
 
 
 class PageAddress:
@@ -147,18 +147,18 @@ def page_root(referer: str) -> str:
     return url.geturl().rstrip("/") if url.scheme in ("http", "https") and url.netloc else ""
 
 
-def refusal(status: int, text: str) -> JSONResponse:
+def error_response(status: int, text: str) -> JSONResponse:
     return JSONResponse({"detail": text}, status, {"Retry-After": "5"} if status == 503 else None)
 
 
-async def explained(_request: Request, error: Exception) -> Response:
+async def handle_error(_request: Request, error: Exception) -> Response:
     """The answer where Gradio's queue is full (503), or where a route of its fails."""
     full = getattr(error, "status_code", None) == 503
-    return refusal(503, BUSY) if full else refusal(400, MUDDLED)
+    return error_response(503, BUSY) if full else error_response(400, MALFORMED)
 
 
 APP_OPTIONS = {
     "middleware": [Middleware(RequestLimits), Middleware(PageAddress)],
     # Who disconnects reads no answer, and is no failure to log.
-    "exception_handlers": dict.fromkeys((503, ClientDisconnect, Exception), explained),
+    "exception_handlers": dict.fromkeys((503, ClientDisconnect, Exception), handle_error),
 }

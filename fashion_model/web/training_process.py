@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors.torch import load, save
 from fashion_model import InputError, NeuralNetwork, tutorial
 
 MAX_SECONDS = 20.0  # of training, from the first step
+HANG_SECONDS = 180.0  # then the process is ended: its start takes a minute on a busy machine
 NICE = 10  # where both want the same core, an answer gets ten times as much of it
 TOP = Path(__file__).resolve().parents[2]
 
@@ -32,6 +34,8 @@ def train(options: tutorial.Options) -> Iterator[tutorial.Progress]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
+        timer = threading.Timer(HANG_SECONDS, process.kill)
+        timer.start()
         try:
             with process.stdin as stdin:
                 stdin.write(json.dumps(asdict(options)).encode())
@@ -40,6 +44,7 @@ def train(options: tutorial.Options) -> Iterator[tutorial.Progress]:
                 if point.ended:
                     return
         finally:
+            timer.cancel()
             process.kill()  # to go away by itself takes it a second
 
 
@@ -51,8 +56,7 @@ def read(stream: BinaryIO) -> tutorial.Progress | None:
     message = json.loads(line)
     if "error" in message:
         raise InputError(message.pop("error"), **message)
-    count = message.pop("bytes")
-    body = stream.read(count)
+    body = stream.read(count := message.pop("bytes"))
     if len(body) < count:
         return None
     with torch.device("meta"):  # no random weights, which would be replaced at once
@@ -75,8 +79,7 @@ def main() -> None:
         for point in tutorial.train(tutorial.Options(**json.load(sys.stdin)), MAX_SECONDS):
             write(sys.stdout.buffer, point)
     except InputError as error:
-        message = {"error": str(error), "key": error.key, **error.values}
-        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.write(json.dumps({"error": str(error), "key": error.key, **error.values}) + "\n")
     except BrokenPipeError:
         os._exit(0)  # nobody reads
 

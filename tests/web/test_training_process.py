@@ -74,3 +74,5 @@ def test_a_process_that_breaks_off_says_nothing_more(tmp_path, monkeypatch):
     assert points_of(f"{whole}[:-1])") == []
     assert points_of(f"{whole}[:20])") == []
     assert points_of("input()") == []
+    monkeypatch.setattr(training_process, "HANG_SECONDS", 0.5)
+    assert points_of("import time; time.sleep(60)") == []

@@ -1,9 +1,9 @@
 // The panels below the answer. One is open at a time; it asks once a prediction has stood for a moment, so
 // that no answer waits for it, and keeps what it got with the answer. What stood there stays, faint, till then.
-const STANDS_MS = 450, AGAIN_MS = 500;
+const STANDS_MS = 450;
 const part = (selector) => element.querySelector(selector);
 const replies = { inside: new WeakMap(), similar: new WeakMap(), compare: new WeakMap(), card: new Map() };
-let open = null, prediction = null, network = props.network, timer = 0, busy = false, waiting = false, shown = null;
+let open = null, prediction = null, network = props.network, timer = 0, busy = false, shown = null;
 
 // By panel: what it asks, and how it shows the reply
 const panels = {
@@ -33,7 +33,7 @@ function refresh(wait = 0) {
     panels[open].show(reply, content);
   }
   content.classList.toggle("stale", !reply);
-  state(reply ? "" : say(waiting ? "wait" : "working"));
+  state(reply ? "" : say("working"));
   if (!reply) timer = setTimeout(ask, wait, open, subject());
 }
 
@@ -45,17 +45,13 @@ async function ask(panel, of) {
   let reply;
   try { reply = await panels[panel].ask(prediction?.question); } catch { reply = null; }
   busy = false;
-  waiting = Boolean(reply?.pending);
   if (panel === open && of === subject()) {
-    if (reply?.pending) {
-      state(say("wait"));
-      timer = setTimeout(ask, AGAIN_MS, panel, of);
-    } else if (["gone", "upload"].includes(reply?.error?.key)) emit("gone");
+    if (["gone", "upload"].includes(reply?.error?.key)) emit("gone");
     else if (reply?.error?.key === "forgotten network") emit("forgotten", reply.error);
     else if (!reply || reply.error) state(reply ? translated(reply.error) : say("failed"));
     else { replies[panel].set(of, reply); refresh(); }
   } else {
-    if (reply && !reply.error && !reply.pending) replies[panel].set(of, reply);
+    if (reply && !reply.error) replies[panel].set(of, reply);
     refresh();
   }
 }
@@ -63,7 +59,6 @@ async function ask(panel, of) {
 function choose(panel) {
   open = panel;
   shown = null;
-  waiting = false;
   part(".content").textContent = "";
   for (const button of element.querySelectorAll("button[data-panel]")) button.setAttribute("aria-expanded", button.dataset.panel === open);
   part(".panel").hidden = !open;
