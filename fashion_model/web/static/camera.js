@@ -1,6 +1,6 @@
 // The camera, and what to do where there is none. It is one part of the Upload tab with upload.js.
 const video = part("video");
-let stream = null;
+let stream = null, turn = 0;  // turn: counts each start and stop, of which only the last holds
 
 function cameraTrouble({ name }) {
   if (!window.isSecureContext) return say("camera.insecure");
@@ -18,21 +18,29 @@ function displayCamera() {
   for (const name of ["shoot", "stop"]) part(`[data-do=${name}]`).hidden = !stream;
 }
 
+function release(media) {
+  for (const track of media?.getTracks() ?? []) track.stop();
+}
+
 function stopCamera() {
-  for (const track of stream?.getTracks() ?? []) track.stop();
+  turn += 1;
+  release(stream);
   stream = video.srcObject = null;
   displayCamera();
 }
 
 Object.assign(actions, {
   async camera() {
+    stopCamera();
+    const current = turn;
     try {
-      const wish = { video: { facingMode: "environment" } };
-      stream = await (navigator.mediaDevices ? navigator.mediaDevices.getUserMedia(wish) : Promise.reject(new Error("no camera")));
-      video.srcObject = stream;
+      const allowed = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      if (current !== turn) return release(allowed);  // while the browser asked, something else was chosen
+      stream = video.srcObject = allowed;
       displayCamera();
       await video.play();
     } catch (error) {
+      if (current !== turn) return;
       stopCamera();
       notify(cameraTrouble(error));
     }
