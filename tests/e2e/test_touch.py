@@ -36,15 +36,16 @@ def undos(page):
     return count
 
 
-def pen(page, kind, x, y, **more):
-    """One event of a pen, on the canvas."""
+def send(page, *events):
+    """Events on the canvas, (kind, x, y, what differs from a pen's) each, with no time between."""
     page.page.evaluate(
-        """([kind, x, y, more]) => { const canvas = document.querySelector("canvas");
+        """(events) => { const canvas = document.querySelector("canvas");
         const box = canvas.getBoundingClientRect(), unit = box.width / 400;
-        canvas.dispatchEvent(new PointerEvent(kind, { pointerId: 7, pointerType: "pen",
-        bubbles: true, isPrimary: true, buttons: kind === "pointerup" ? 0 : 1,
+        for (const [kind, x, y, more] of events) canvas.dispatchEvent(new PointerEvent(kind, {
+        pointerId: 7, pointerType: "pen", bubbles: true, isPrimary: true,
+        buttons: kind === "pointerup" ? 0 : 1,
         clientX: box.x + x * unit, clientY: box.y + y * unit, ...more })); }""",
-        [kind, x, y, more],
+        [[*event, {}][:4] for event in events],
     )
 
 
@@ -54,8 +55,7 @@ def test_a_dot_is_a_dot_in_the_size_of_the_pen(visit):
         page.button(name).click()
         page.page.mouse.click(*page.points([(120, 120)])[0])
         page.page.touchscreen.tap(*page.points([(280, 120)])[0])
-        pen(page, "pointerdown", 200, 280)
-        pen(page, "pointerup", 200, 280)
+        send(page, ("pointerdown", 200, 280), ("pointerup", 200, 280))
         page.page.wait_for_timeout(600)  # a touch right after a pen would be the palm
         disk = 3.1416 * (width / 2 * 2) ** 2  # the canvas has two pixels a unit
         assert page.ink() == pytest.approx(3 * disk, rel=0.1), name
@@ -125,18 +125,28 @@ def test_a_touch_that_the_system_takes_leaves_no_stroke_and_another_button_none(
 def test_the_palm_beside_a_pen_draws_nothing(visit):
     page = on_a_phone(visit)
     fingers = Fingers(page)
-    fingers.send("touchStart", (300, 300))  # the palm lands first
-    pen(page, "pointerdown", 100, 100)
+    palm = {"pointerId": 8, "pointerType": "touch"}
+    rolls = [(f"pointer{kind}", 320, 320 + 9 * i, palm) for i, kind in enumerate(("down", "move"))]
+    rolls.append(("pointerup", 320, 340, palm))
+    fingers.send("touchStart", (300, 300))  # it lands first
+    send(page, ("pointerdown", 100, 100))
     fingers.send("touchMove", (310, 320))
-    pen(page, "pointermove", 200, 100)
-    pen(page, "pointerup", 200, 100)
     fingers.send("touchEnd")
-    fingers.send("touchStart", (320, 320))  # it rolls on, right after the pen
-    fingers.send("touchMove", (340, 330))
-    fingers.send("touchEnd")
+    send(page, *rolls, ("pointermove", 200, 100))  # beside the pen
+    send(page, ("pointerup", 200, 100), *rolls)  # right after it
     fingers.wait(100)
     line = 14 * 100 + 3.1416 * 7**2  # the pen's, with round ends
     assert page.ink() == pytest.approx(4 * line, rel=0.1)
+    assert undos(page) == 1
+    send(page, ("pointerdown", 100, 100))
+    fingers.wait(700)  # the pen rests
+    send(page, ("pointerup", 100, 100), *rolls)
+    fingers.wait(100)
+    assert undos(page) == 1
+    fingers.wait(700)  # the pen is laid down
+    fingers.send("touchStart", (300, 300))
+    fingers.send("touchEnd")
+    fingers.wait(100)
     assert undos(page) == 1
 
 
@@ -149,16 +159,13 @@ def test_a_pointer_that_is_lost_or_let_go_elsewhere_draws_no_further(visit):
         mouse.down()
         mouse.move(*places[1], steps=3)
 
-    def unpressed():
-        page.page.evaluate(
-            """([x, y]) => document.querySelector("canvas").dispatchEvent(new PointerEvent(
-            "pointermove", { pointerId: 1, pointerType: "mouse", buttons: 0, bubbles: true,
-            clientX: x, clientY: y }))""",
-            list(places[2]),
-        )
+    def move(buttons):
+        more = {"pointerId": 1, "pointerType": "mouse", "buttons": buttons}
+        send(page, ("pointermove", 300, 300, more))
 
     for lose in (
-        unpressed,  # let go where nobody saw it
+        lambda: move(0),  # let go where nobody saw it
+        lambda: move(2),  # while another button is down
         lambda: page.page.evaluate("document.querySelector('canvas').releasePointerCapture(1)"),
         lambda: page.page.evaluate("window.dispatchEvent(new Event('blur'))"),
     ):

@@ -95,6 +95,7 @@ function begin(event) {
 }
 
 function end() {
+  if (pointer.type === "pen") penAt = performance.now();
   pointer = current = null;
   changed();
 }
@@ -141,7 +142,6 @@ canvas.addEventListener("pointerdown", (event) => {
   begin(event);
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (event.pointerType === "pen" && event.buttons) penAt = performance.now();
   if (event.pointerId !== pointer?.id) return;
   if (event.pointerType === "mouse" && !(event.buttons & 1)) return end();  // released where nobody saw it
   const events = event.getCoalescedEvents?.() ?? [];
