@@ -251,8 +251,19 @@ def test_what_is_no_picture_is_told_in_the_page(visit, tmp_path):
     expect(page.page.locator("#picture .preview")).to_be_hidden()
     assert str(tmp_path) not in page.page.content()
     page.shoot("upload-error")
+    (tmp_path / "large.png").write_bytes(bytes(20 * 2**20 + 1))
+    asked = len(page.asked)
+    page.upload(tmp_path / "large.png")
+    expect(page.sentence).to_contain_text("larger than 20 MB")
+    assert page.asked[asked:] == []  # it was not sent at all
     page.button("dress").click()  # and it goes on
     page.expect_answer()
+
+
+def forget_uploads():
+    """As the server does after an hour."""
+    for upload in Path(serving.UPLOADS.name).rglob("photo.jpg"):
+        upload.unlink()
 
 
 def test_a_picture_that_the_server_has_deleted_is_uploaded_again(visit, photo):
@@ -261,11 +272,27 @@ def test_a_picture_that_the_server_has_deleted_is_uploaded_again(visit, photo):
     page.upload(photo)
     page.expect_answer()
     drawn = page.network_input()
-    for upload in Path(serving.UPLOADS.name).rglob("photo.jpg"):
-        upload.unlink()
+    forget_uploads()
     page.page.get_by_label("Drawing", exact=True).check()
     expect(page.page.locator(".how")).to_have_text("Read as a drawing.")
     expect(page.page.locator(".network-input img")).not_to_have_attribute("src", drawn)
+    page.expect_answer()
+
+
+@pytest.mark.parametrize("ask", ["Why Bag?", "Step by step"])
+def test_what_is_asked_about_a_deleted_picture_is_answered(visit, photo, ask):
+    page = visit()
+    page.tab("Upload")
+    page.page.get_by_label("Linear layers").check()
+    page.upload(photo)
+    page.expect_answer()
+    expect(page.page.locator(".saliency img").first).to_be_visible()
+    expect(page.page.locator(".stale")).to_have_count(0)
+    forget_uploads()
+    page.button(ask).click()
+    if ask == "Step by step":
+        expect(page.page.locator(".panel .content:not(.stale) > *").first).to_be_visible()
+    expect(page.page.locator(".stale")).to_have_count(0)
     page.expect_answer()
 
 

@@ -4,7 +4,6 @@ import base64
 import re
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -14,6 +13,7 @@ import browsing
 import serving
 from browsing import TEE
 from conftest import TOP
+from fashion_model.web.translation import texts
 
 pytestmark = browsing.pytestmark
 browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
@@ -79,20 +79,57 @@ def test_of_what_is_dropped_one_picture_is_read(visit, photo):
     expect(page.notice).to_contain_text("Only the first")
     expect(page.page.locator(".how")).to_contain_text("photo")
     seen = page.network_input()
-    page.page.evaluate(
-        """(url) => { const dataTransfer = new DataTransfer();
-        dataTransfer.setData("text/uri-list", url);
-        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true })); }""",
-        seen,  # dragged from the page itself
-    )
+    drop = """(url) => { const dataTransfer = new DataTransfer();
+    dataTransfer.setData("text/uri-list", url);
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true })); }"""
+    page.page.evaluate(drop, seen)  # dragged from the page itself
     expect(page.notice).to_be_hidden()
     expect(page.page.locator(".network-input img")).not_to_have_attribute("src", seen)
     page.expect_answer()
+    upload = page.page.locator("#picture .preview").get_attribute("src")
+    page.tab("Draw")
+    page.page.evaluate(drop, upload)
+    expect(page.page.get_by_role("tab", name="Upload")).to_have_attribute("aria-selected", "true")
+    expect(page.notice).to_be_hidden()
+    page.page.evaluate(drop, "data:broken")
+    expect(page.notice).to_contain_text("not a picture file")
+    page.logged = [line for line in page.logged if "net::ERR_INVALID_URL" not in line]
     page.page.evaluate(
         "DataTransferItem.prototype.webkitGetAsEntry = () => ({ isDirectory: true })"
     )
     page.page.evaluate(DROP, ["body", *packed(photo)])
     expect(page.notice).to_contain_text("This is a folder")
+
+
+def test_a_frame_shows_that_a_drop_would_be_taken(visit, photo):
+    page = visit()
+
+    def drag(name):
+        page.page.evaluate(
+            """(name) => document.body.dispatchEvent(new DragEvent(name, { bubbles: true,
+            dataTransfer: new DataTransfer() }))""",
+            name,
+        )
+        frame = "getComputedStyle(document.body, '::after').borderTopStyle === 'dashed'"
+        return page.page.evaluate(frame)
+
+    assert not drag("dragend")
+    assert drag("dragover")
+    assert not drag("dragleave")
+    assert drag("dragenter")
+    assert not drag("drop")
+
+
+def test_a_field_gets_its_own_text(visit, photo):
+    page = visit()
+    page.page.locator("button[data-panel=train]").click()
+    field = "[name=epochs]"
+    page.page.locator(field).focus()
+    page.page.evaluate(PASTE, ["", "", "", "5"])
+    assert page.page.evaluate(DROP, [field, "", "", "", "5"]) == [False] * 3
+    expect(page.notice).to_be_hidden()
+    assert page.page.evaluate(DROP, [field, *packed(photo)]) == [True] * 3
+    expect(page.page.locator("#picture .preview")).to_be_visible()
 
 
 def test_the_clipboard_button_says_what_happened(visit):
@@ -112,6 +149,7 @@ def test_the_clipboard_button_says_what_happened(visit):
     expect(page.notice).to_be_hidden()
     for reason, text in (
         ("{ read: () => Promise.reject(new DOMException('', 'NotAllowedError')) }", "does not let"),
+        ("{ read: () => Promise.reject(new DOMException('', 'DataError')) }", "no picture in"),
         ("undefined", "Ctrl+V"),  # plain http
     ):
         page.page.evaluate(
@@ -120,6 +158,8 @@ def test_the_clipboard_button_says_what_happened(visit):
         )
         page.button("Paste").click()
         expect(page.notice).to_contain_text(text)
+    page.button("Remove").click()
+    expect(page.notice).to_be_hidden()  # what was said is over
 
 
 def test_the_content_decides_not_the_name(visit, tmp_path, photo):
@@ -128,13 +168,14 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
     nameless = tmp_path / "IMG_0001"
     nameless.write_bytes(photo.read_bytes())
     page.upload(nameless)
+    assert page.page.input_value("#picture [type=file]") == ""  # so that it can be chosen again
     expect(page.page.locator("#picture .preview")).to_be_visible()
     page.expect_answer()
     Image.open(photo).save(tmp_path / "photo.tiff")
     shutil.copy(HEIC, tmp_path / "photo.heic")
     accepted = page.page.locator("#picture [type=file]").get_attribute("accept").split(",")
+    assert accepted == ["image/*", ".heic", ".heif", ".avif", ".jxl", ".jfif", ".tif", ".tiff"]
     for name in ("photo.tiff", "photo.heic"):
-        assert Path(name).suffix in accepted
         page.upload(tmp_path / name)
         expect(page.page.locator("#picture .unseen")).to_be_visible()  # Chromium shows neither
         expect(page.page.locator(".how")).to_contain_text("photo")
@@ -143,11 +184,15 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
         page.expect_state("empty")
     page.page.get_by_label("Linear layers").check()  # which cut the garment out: that is shown
     page.upload(tmp_path / "photo.tiff")
-    expect(page.page.locator("#picture .preview")).to_have_attribute("src", re.compile("^data:"))
+    preview = page.page.locator("#picture .preview")
+    expect(preview).to_have_attribute("src", re.compile("^data:"))
+    preview.dispatch_event("error")  # the browser may notice only after the answer
+    expect(preview).to_have_attribute("src", re.compile("^data:"))
     expect(page.page.locator("#picture .unseen")).to_be_hidden()
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
     page.upload(tmp_path / "photo.heic")
     expect(page.sentence).to_contain_text("damaged")
+    expect(preview).to_be_hidden()  # nor is the last file's shown
     expect(page.page.locator("[data-testid=toast-body]")).to_have_count(0)
 
 
@@ -161,6 +206,9 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
 )
 def test_the_page_and_gradio_speak_one_language(visit, locale, lang, upload):
     page = visit(locale=locale)
+    expect(page.page).to_have_title(texts()[lang[:2]]["title"])
+    tabs = [texts()[lang[:2]][f"tab.{name}"] for name in ("draw", "upload")]
+    expect(page.page.locator("#question [role=tab]")).to_have_text(tabs)
     assert page.page.evaluate("document.documentElement.lang") == lang
     page.page.get_by_role("tab").nth(1).click()
     expect(page.page.locator(".invitation")).to_contain_text(upload)
