@@ -11,7 +11,7 @@ from fashion_model.errors import FashionModelError
 
 def make_upload_folder() -> Path:
     """A folder of this start's own, in GRADIO_TEMP_DIR or where the system has such. Called before
-    Gradio is imported, which makes a folder at once. FashionModelError: it cannot be written."""
+    Gradio is imported, which notes the folder then. FashionModelError: it cannot be written."""
     parent = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()
     try:
         os.makedirs(parent, exist_ok=True)

@@ -149,8 +149,11 @@ def test_each_start_has_a_folder_of_its_own(tmp_path, monkeypatch):
     first = make_upload_folder()
     assert os.environ["GRADIO_TEMP_DIR"] == str(first)
     assert first.parent == tmp_path / "new"
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "new"))
-    assert make_upload_folder() != first
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "new")
+    second = make_upload_folder()
+    assert second != first
+    assert second.parent == tmp_path / "new"  # whatever folder the process is in later
 
 
 def test_an_empty_setting_is_none(tmp_path, monkeypatch):
@@ -160,12 +163,15 @@ def test_an_empty_setting_is_none(tmp_path, monkeypatch):
 
 
 def test_the_folder_goes_with_its_process(tmp_path):
-    code = "from fashion_model.web import make_upload_folder; print(make_upload_folder())"
+    code = "import sys; from fashion_model.web import make_upload_folder\n"
+    code += "print(make_upload_folder()); assert 'gradio' not in sys.modules"
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path), "PYTHONPATH": str(TOP)}
     ran = [sys.executable, "-c", code]
     folder = subprocess.run(ran, env=environment, capture_output=True, text=True, check=True).stdout
     assert folder.startswith(str(tmp_path / "fashion-"))
     assert list(tmp_path.iterdir()) == []
+    app = serving.APP.read_text()  # Gradio notes where uploads go as it is imported
+    assert app.index("    make_upload_folder()") < app.index("import gradio")
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
