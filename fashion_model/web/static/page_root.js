@@ -3,6 +3,4 @@ if (window.gradio_config && location.protocol.startsWith("http")) {
   window.gradio_config.root = (location.origin + location.pathname).replace(/\/+$/, "");
 }
 // Gradio speaks navigator.language, and writes it into <html lang>: let that be a language of this page.
-const spoken = navigator.language.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
-Object.defineProperty(navigator, "language", { value: spoken });
-document.documentElement.lang = spoken;
+Object.defineProperty(navigator, "language", { value: navigator.language.toLowerCase().startsWith("zh") ? "zh-CN" : "en" });
