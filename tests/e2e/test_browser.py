@@ -167,6 +167,8 @@ def test_for_the_linear_layers_the_garment_is_cut_out_of_a_photo(visit, photo):
     page.upload(photo)
     page.expect_answer()
     expect(page.page.locator(".segmented img")).to_be_visible()
+    upload = page.page.locator("#picture .preview").get_attribute("src")
+    assert upload.startswith("blob:")  # the whole picture, as long as the browser can show it
     expect(page.page.locator(".network-input span")).to_have_text("28 × 28 gray pixels")
     garment = page.network_input()
     page.page.locator(".segmented img").click(position={"x": 12, "y": 12})  # the floor instead
@@ -298,6 +300,9 @@ def test_what_is_asked_about_a_deleted_picture_is_answered(visit, photo, ask):
 
 def test_a_lost_server_is_told_in_the_page(visit):
     page = visit()
+    page.page.route(ASK, lambda route: route.abort(), times=1)
+    page.button("Bag").click()
+    page.expect_answer()  # it was asked once more
     page.page.route(ASK, lambda route: route.abort())
     page.draw(TEE)
     page.expect_state("error")
@@ -315,8 +320,8 @@ def test_nothing_jumps_and_nothing_scrolls_on_a_laptop(visit, photo, scheme):
     page = visit(color_scheme=scheme)
 
     def layout():
-        parts = (".answer", ".bars", ".network-input .frame")
-        boxes = [page.page.locator(part).bounding_box() for part in parts]
+        parts = (".answer", ".bars", ".network-input .frame", ".saliency .frame", "#more")
+        boxes = [page.page.locator(part).first.bounding_box() for part in parts]
         height = page.page.evaluate("document.documentElement.scrollHeight")
         assert height <= WIDE["height"]
         return boxes

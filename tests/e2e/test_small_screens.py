@@ -8,16 +8,30 @@ from test_touch import Fingers
 
 pytestmark = browsing.pytestmark
 browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
-SCREENS = [(390, 664), (320, 568), (568, 320), (844, 390), (360, 640), (768, 1024)]
+SCREENS = [
+    (390, 664),
+    (320, 568),
+    (568, 320),
+    (844, 390),
+    (360, 640),
+    (768, 1024),
+    (800, 600),
+    (640, 540),
+]
 IN_SIGHT = """() => { const shown = (element) => { const box = element?.getBoundingClientRect();
 return box && box.width > 0 && box.top >= 0 && box.bottom <= innerHeight
 && box.left >= 0 && box.right <= innerWidth; };
 const all = (selector) => [...document.querySelectorAll(selector)];
+const place = (selector) => document.querySelector(selector).getBoundingClientRect();
 return { label: all(".summary .label, .bars .first .label").some(shown),
 share: all(".summary .share, .bars .first .share").some(shown),
 paper: all("canvas, #picture .box").some(shown),
-tools: all(".tools button").filter((button) => button.offsetParent).every(shown) }; }"""
-ALL = {"label": True, "share": True, "paper": True, "tools": True}
+tools: all(".tools button").filter((button) => button.offsetParent).every(shown),
+around: all("#question :is(.starters button:first-of-type, .kind label, .gallery button)")
+.filter((button) => button.offsetParent).every(shown) || innerHeight < 561,
+answer: place(".answer").right <= innerWidth,
+first: place(".answer").top < place("#network").top || innerHeight > 560 }; }"""
+ALL = dict.fromkeys(("label", "share", "paper", "tools", "around", "answer", "first"), True)
 
 
 def test_the_answer_is_in_sight_while_a_finger_draws_and_after_an_upload(visit, photo):
@@ -46,12 +60,13 @@ def test_the_answer_is_in_sight_while_a_finger_draws_and_after_an_upload(visit, 
         page.page.set_viewport_size({"width": width, "height": height})
         page.page.evaluate("scrollTo(0, 0)")
         page.page.wait_for_timeout(300)
-        before = page.page.locator("#picture .box").bounding_box()
+        parts = [page.page.locator(part) for part in ("#picture .box", "#kind")]
+        before = [part.bounding_box() for part in parts]
         page.upload(photo)
         expect(page.page.locator(".bars .first")).to_have_count(1)
         seen = page.page.evaluate(IN_SIGHT)
         assert seen == ALL, (width, height)
-        assert page.page.locator("#picture .box").bounding_box() == before
+        assert [part.bounding_box() for part in parts] == before
         page.button("Remove").click()
         expect(page.page.locator(".bars .first")).to_have_count(0)
 
@@ -71,4 +86,8 @@ def test_the_answer_and_notices_stay_in_sight_above_a_page_that_is_scrolled(visi
         assert page.page.evaluate("scrollY") == 400
         assert page.page.evaluate(ON_TOP, ".summary")
     page.page.evaluate("fashion.notify('Some sentence.')")
+    assert page.page.evaluate(ON_TOP, ".notice")
+    page.page.set_viewport_size({"width": 568, "height": 320})
+    page.page.evaluate("scrollTo(0, 300)")
+    page.page.wait_for_timeout(300)
     assert page.page.evaluate(ON_TOP, ".notice")
