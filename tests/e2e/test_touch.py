@@ -17,8 +17,11 @@ class Fingers:
         self.page = page
         self.tools = page.context.new_cdp_session(page.page)
 
-    def send(self, kind, *places):
-        touches = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(self.page.points(places))]
+    def send(self, kind, *places, first=0):
+        """Where all fingers are, the first of these places' being number first; at touchEnd those
+        that are lifted, or none for all."""
+        points = enumerate(self.page.points(places), first)
+        touches = [{"x": x, "y": y, "id": i} for i, (x, y) in points]
         event = {"type": kind, "touchPoints": touches}
         self.tools.send("Input.dispatchTouchEvent", event)
 
@@ -83,8 +86,22 @@ def test_a_pinch_leaves_no_stroke_and_a_stroke_survives_a_second_finger(visit):
     for step in range(5):
         fingers.send("touchMove", (150 - 9 * step, 200), (250 + 9 * step, 200))
     fingers.send("touchEnd", (110, 200))
-    fingers.send("touchMove", (160, 260))
+    fingers.send("touchMove", (260, 260), first=1)
+    fingers.wait(500)
+    fingers.send("touchStart", (160, 260), (260, 260))  # once more, before both are up
     fingers.send("touchEnd")
+    fingers.wait(100)
+    assert page.ink() == 0
+    expect(page.button("Undo")).to_be_disabled()
+
+    fingers.send("touchStart", (150, 200))
+    fingers.wait(500)  # it rests
+    fingers.send("touchStart", (150, 200), (250, 200))
+    fingers.send("touchEnd")
+    first, second = ({"pointerId": i, "pointerType": "touch", "isPrimary": i == 8} for i in (8, 9))
+    quick = [("pointerdown", 150, 200, first), ("pointermove", 250, 200, first)]
+    send(page, *quick, *((f"pointer{kind}", 300, 300, second) for kind in ("down", "up")))
+    send(page, ("pointerup", 250, 200, first))
     fingers.wait(100)
     assert page.ink() == 0
     expect(page.button("Undo")).to_be_disabled()
@@ -97,6 +114,31 @@ def test_a_pinch_leaves_no_stroke_and_a_stroke_survives_a_second_finger(visit):
     fingers.send("touchEnd")
     fingers.wait(100)
     assert page.ink() > 2 * 14 * 2 * 250  # the whole line, two pixels a unit
+    assert undos(page) == 1
+
+
+def test_a_thumb_that_rests_and_a_finger_that_was_never_lifted_hinder_nothing(visit):
+    page = on_a_phone(visit)
+    fingers, thumb = Fingers(page), (200, -60)  # above the paper
+    fingers.send("touchStart", thumb)
+    fingers.wait(600)
+    for x in (120, 280):  # two quick taps
+        fingers.send("touchStart", thumb, (x, 200))
+        fingers.send("touchEnd", (x, 200), first=1)
+    fingers.send("touchEnd")
+    fingers.wait(100)
+    assert undos(page) == 2
+    fingers.send("touchStart", (100, 100))
+    page.page.evaluate(
+        """() => document.body.dispatchEvent(new PointerEvent("pointerdown",
+        { pointerId: 99, pointerType: "touch", bubbles: true }))"""
+    )
+    fingers.send("touchEnd")
+    fingers.wait(100)
+    assert page.ink() == 0  # it came at once: a pinch
+    fingers.send("touchStart", (200, 200))
+    fingers.send("touchEnd")
+    fingers.wait(100)
     assert undos(page) == 1
 
 
@@ -191,8 +233,11 @@ def test_no_menu_on_the_paper_and_a_turned_device_ends_the_stroke(visit):
     fingers = Fingers(page)
     fingers.send("touchStart", (100, 100))
     fingers.send("touchMove", (200, 100))
+    page.page.evaluate("window.dispatchEvent(new Event('resize'))")  # a bar of the browser goes
+    fingers.send("touchMove", (200, 200))
     fingers.wait(600)
     ink = page.ink()
+    assert ink > 4 * 14 * 150  # both lines
     page.page.set_viewport_size({"width": 664, "height": 390})
     fingers.wait(500)
     fingers.send("touchMove", (300, 300))

@@ -114,7 +114,7 @@ function interrupt() {
 
 // Every finger on the page, and since when: two that come together are a pinch, one that rests is a thumb
 const fingers = new Map();
-let pinch = false;  // until every finger is up
+let pinch = false;  // until the first finger of the next touch
 document.addEventListener("pointerdown", (event) => {
   if (event.pointerType !== "touch") return;
   if (event.isPrimary) {  // the only one, even where another's end was never told
@@ -127,10 +127,7 @@ document.addEventListener("pointerdown", (event) => {
     interrupt();
   }
 }, true);
-for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, (event) => {
-  fingers.delete(event.pointerId);
-  pinch &&= fingers.size > 0;
-}, true);
+for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, (event) => { fingers.delete(event.pointerId); }, true);
 const pinching = (event) => pinch || [...fingers].some(([id, since]) => id !== event.pointerId && performance.now() - since < PINCH_MS);
 
 canvas.addEventListener("pointerdown", (event) => {
