@@ -24,12 +24,12 @@ def texts() -> dict[str, dict[str, str]]:
 
 
 def translations() -> gr.I18n:
-    """The texts of Gradio's tabs, which it looks up by the browser's language too."""
+    """The texts of Gradio's tabs, by the languages to which page_root.js reduces the browser's."""
     english, chinese = (
         {key: text for key, text in texts()[language].items() if key.startswith("tab.")}
         for language in ("en", "zh")
     )
-    return gr.I18n(en=english, **{"zh": chinese, "zh-CN": chinese, "zh-TW": chinese})
+    return gr.I18n(en=english, **{"zh-CN": chinese})
 
 
 def script(code: str) -> str:

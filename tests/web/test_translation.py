@@ -141,5 +141,5 @@ def test_the_words_travel_to_the_browser():
     assert texts()["zh"]["title"] in code
     assert code.index("const WORDS") < code.index("say();")
     gradio = translations().translations
-    assert gradio["zh-TW"]["tab.draw"] == texts()["zh"]["tab.draw"]
+    assert gradio["zh-CN"]["tab.draw"] == texts()["zh"]["tab.draw"]
     assert "title" not in gradio["en"]

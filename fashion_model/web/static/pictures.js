@@ -25,7 +25,6 @@ const toDataFile = async (url, name) => {
 
 document.addEventListener("paste", (event) => {
   if (typing(event.target)) return;
-  event.preventDefault();
   const [file] = event.clipboardData.files;
   if (file) openFile(file);
   else notify(say("paste.none"));
@@ -63,7 +62,7 @@ async function clipboardPicture() {
   }
   for (const item of items) {
     const type = item.types.find((each) => each.startsWith("image/"));
-    if (type) return new File([await item.getType(type)], `clipboard.${type.slice(6).split("+")[0]}`, { type });
+    if (type) return new File([await item.getType(type)], "clipboard", { type });
   }
   return notify(say("paste.none"));
 }

@@ -1,5 +1,5 @@
 // What the page says, in the language of the browser; page_root.js reduces that to one the page knows.
-const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+const language = navigator.language === "zh-CN" ? "zh" : "en";
 const texts = WORDS[language];
 
 const filled = (text, values = {}) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? named(values[name]) : whole));
