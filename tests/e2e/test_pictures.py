@@ -189,6 +189,9 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
     preview.dispatch_event("error")  # the browser may notice only after the answer
     expect(preview).to_have_attribute("src", re.compile("^data:"))
     expect(page.page.locator("#picture .unseen")).to_be_hidden()
+    garment = preview.get_attribute("src")
+    page.page.locator(".segmented img").click(position={"x": 12, "y": 12})  # the floor instead
+    expect(preview).not_to_have_attribute("src", garment)
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
     page.upload(tmp_path / "photo.heic")
     expect(page.sentence).to_contain_text("damaged")

@@ -91,3 +91,15 @@ def test_the_answer_and_notices_stay_in_sight_above_a_page_that_is_scrolled(visi
     page.page.evaluate("scrollTo(0, 300)")
     page.page.wait_for_timeout(300)
     assert page.page.evaluate(ON_TOP, ".notice")
+
+
+def test_what_lies_below_stays_where_a_cut_out_appears(visit, photo):
+    page = on_a_phone(visit, 320, 568)
+    page.tab("Upload")
+    page.upload(photo)
+    page.expect_answer()
+    below = "document.querySelector('#more').offsetTop"
+    before = page.page.evaluate(below)
+    page.page.locator("#picture .preview").click()
+    expect(page.page.locator(".segmented img")).to_be_visible()
+    assert page.page.evaluate(below) == before
