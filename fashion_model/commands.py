@@ -6,11 +6,14 @@ import mimetypes
 import sys
 import textwrap
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from fashion_model import DataError, InputError, load
 from fashion_model.preprocessing.image_file import MAX_BYTES
+
+SYNTHETIC, SYNTHETIC_SEED = 2000, 1  # pictures among which examples of confusions are looked for
 
 
 def train(options: argparse.Namespace) -> int:
@@ -66,8 +69,9 @@ def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     from dataclasses import asdict
 
     from fashion_model import datasets
-    from fashion_model.evaluation import contact_sheet, evaluate, model_card, report
+    from fashion_model.evaluation import confusions, contact_sheet, evaluate, model_card, report
     from fashion_model.evaluation.scores import score_folder
+    from fashion_model.training import synthesis
 
     pictures = datasets.corrected(datasets.load_labeled(options.images))
     held_out: dict[str, Any] = {}
@@ -90,6 +94,10 @@ def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if options.save:
         for kind in (s.name for s in score.kinds):
             found = {**held_out, **model_card.folder_results(about["images"], kind)}
+            some = confusions.of_outcomes([o for o in outcomes if o.picture.kind == kind])
+            made_up = islice(synthesis.pictures(kind, SYNTHETIC_SEED), SYNTHETIC)
+            some = confusions.with_examples(some, classifier, kind, made_up)
+            found["confused"] = [asdict(each) for each in some]
             model_card.save_results(model_card.path_of(options.network, kind), kind, found)
     return report.folder_text(score), about
 

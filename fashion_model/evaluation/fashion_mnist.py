@@ -1,19 +1,14 @@
 """Figures for Fashion-MNIST's test images: by class, and what is taken for what."""
 
-import base64
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image
 
 from fashion_model.evaluation import metrics
+from fashion_model.evaluation.confusions import EXAMPLES, Confusion, data_url, most_frequent
 from fashion_model.evaluation.metrics import Bin
 from fashion_model.networks import CLASSES
-
-CONFUSIONS = 6  # pairs of classes that are listed
-EXAMPLES = 2  # pictures of each
 
 
 @dataclass(frozen=True)
@@ -25,17 +20,6 @@ class ClassScore:
     recall: float
     precision: float
     f1: float
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """A class that was taken for another, count times of the times that it was there."""
-
-    truth: str
-    answer: str
-    count: int
-    of: int
-    examples: list[str]  # data URLs of PNG files, the surest mistakes first
 
 
 @dataclass(frozen=True)
@@ -64,13 +48,12 @@ def score_dataset(
     confusion = np.zeros((len(CLASSES), len(CLASSES)), int)
     np.add.at(confusion, (labels, answers), 1)
     bins = metrics.reliability(confidence, right)
-    confused = []
-    for truth, answer in _most_confused(confusion):
-        mistakes = ((labels == truth) & (answers == answer)).nonzero()[0]
-        surest = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:EXAMPLES]
-        shown = [] if images is None else [_data_url(images[i]) for i in surest]
-        count, of = int(confusion[truth, answer]), int(confusion[truth].sum())
-        confused.append(Confusion(CLASSES[truth], CLASSES[answer], count, of, shown))
+    pairs = zip(labels.tolist(), answers.tolist(), strict=True)
+    confused = most_frequent(Counter((CLASSES[truth], CLASSES[answer]) for truth, answer in pairs))
+    if images is not None:
+        confused = [
+            replace(each, examples=_surest(each, images, labels, confidences)) for each in confused
+        ]
     in_label = confidences[np.arange(len(labels)), labels]
     return DatasetScore(
         count=len(labels),
@@ -86,12 +69,14 @@ def score_dataset(
     )
 
 
-def _most_confused(confusion: np.ndarray) -> Sequence[tuple[int, int]]:
-    """(truth, answer) of the most frequent mistakes."""
-    mistakes = confusion - np.diag(np.diag(confusion))
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:CONFUSIONS].tolist()
-    pairs = [divmod(place, len(CLASSES)) for place in order]
-    return [pair for pair in pairs if mistakes[pair]]
+def _surest(
+    confusion: Confusion, images: np.ndarray, labels: np.ndarray, confidences: np.ndarray
+) -> tuple[str, ...]:
+    """Data URLs of the surest mistakes of this kind."""
+    truth, answer = CLASSES.index(confusion.truth), CLASSES.index(confusion.answer)
+    mistakes = ((labels == truth) & (confidences.argmax(1) == answer)).nonzero()[0]
+    order = np.argsort(-confidences[mistakes, answer], kind="stable")
+    return tuple(data_url(images[i]) for i in mistakes[order[:EXAMPLES]])
 
 
 def _class_score(confusion: np.ndarray, i: int) -> ClassScore:
@@ -108,9 +93,3 @@ def _class_score(confusion: np.ndarray, i: int) -> ClassScore:
 def _sums(confusion: np.ndarray, i: int) -> tuple[int, int]:
     """How often the class is there, and how often it is the answer."""
     return confusion[i].sum(), confusion[:, i].sum()
-
-
-def _data_url(image: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

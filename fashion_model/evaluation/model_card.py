@@ -10,8 +10,6 @@ from fashion_model.classifier import KINDS, Classifier
 from fashion_model.explain import chain, one_line
 
 DIGITS = 5  # of each figure in a checkpoint's card
-HARDEST = 6  # labels that are listed
-FEWEST = 5  # pictures that a label needs for it
 
 
 def model_card(classifier: Classifier) -> dict[str, Any]:
@@ -21,17 +19,14 @@ def model_card(classifier: Classifier) -> dict[str, Any]:
     modules. parameters: all of them; layers: those of each module that computes. results: by kind,
     as save_results wrote them, and None of a kind that was not evaluated: of "dataset" the fields
     of fashion_mnist.DatasetScore; of "drawing" and "photo" scores (those of scores.Score, that of
-    the kind first, then its sources), labels, hardest (those least often right), fold and folds.
+    the kind first, then its sources), confused (confusions.Confusion), fold and folds.
     """
     found: dict[nn.Module, dict[str, Any]] = {}
     for kind in KINDS:
         network, card = classifier.networks[kind], classifier.cards[kind]
         entry = found.setdefault(network, {**_about(network, card), "kinds": [], "results": {}})
-        results = card.get("results", {}).get(kind)
-        if results is not None and kind != "dataset":
-            results = {**results, "hardest": _hardest(results["labels"])}
         entry["kinds"].append(kind)
-        entry["results"][kind] = results
+        entry["results"][kind] = card.get("results", {}).get(kind)
     return {"networks": list(found.values())}
 
 
@@ -59,7 +54,7 @@ def parameter_count(module: nn.Module) -> int:
 def save_results(path: str | Path, kind: str, results: dict[str, Any]) -> None:
     """Write results into the card of the checkpoint at path, as its "results" for this kind.
 
-    results: as model_card describes them, without hardest. New weights get a new card, so that
+    results: as model_card describes them. New weights get a new card, so that
     results never outlive the weights that they are about.
     """
     _, card = checkpoint.load(path, "cpu")
@@ -70,7 +65,7 @@ def save_results(path: str | Path, kind: str, results: dict[str, Any]) -> None:
 def folder_results(score: dict[str, Any], kind: str) -> dict[str, Any]:
     """The part of asdict(FolderScore) that is about this kind: all that a card holds of it.
 
-    Bins are those of the whole kind, and labels those that are scored; no path of a picture.
+    Bins are those of the whole kind; no path of a picture.
     """
     (whole,) = [s for s in score["kinds"] if s["name"] == kind]
     names = {label["source"] for label in score["labels"] if label["kind"] == kind}
@@ -79,8 +74,7 @@ def folder_results(score: dict[str, Any], kind: str) -> dict[str, Any]:
         for s in score["sources"]
         if s["name"] in names
     ]
-    labels = [s for s in score["labels"] if s["kind"] == kind and s["role"] == "scored"]
-    return {"scores": [whole, *sources], "labels": labels}
+    return {"scores": [whole, *sources]}
 
 
 def _about(network: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
@@ -96,15 +90,9 @@ def _about(network: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _hardest(labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The labels with the lowest accuracy, each with its most frequent mistake."""
-    some = [s for s in labels if s["count"] >= FEWEST and s["accuracy"] < 1]
-    return sorted(some, key=lambda s: s["accuracy"])[:HARDEST]
-
-
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DIGITS)
     if isinstance(value, dict):
         return {key: _rounded(v) for key, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, list) else value
+    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value

@@ -71,20 +71,15 @@ def preprocess(
     """
     check_kind(kind)
     array = np.asarray(picture)
+    lines = logits = None
     if kind == "auto" and point is None:
-        pixels, kind = _dataset_image(array, detectors)
+        pixels, kind, lines = _dataset_image(array, detectors)
         if pixels is not None:
             return ModelInput("dataset", pixels, picture, WHOLE)
     _check_contrast(picture)
-    if point is not None:
-        kind = "photo"
-    rgb = logits = lines = None
+    kind = kind if point is None else "photo"
     if kind == "auto":
-        lines = plain_lines(array)  # without the segmenter, which takes half of the time
-        kind = "auto" if lines is None else "drawing"
-    if kind == "auto":
-        rgb = as_rgb(array)
-        logits, drawing_logit = segmentation.mask_logits(rgb, detectors.segmenter)
+        logits, drawing_logit = segmentation.mask_logits(as_rgb(array), detectors.segmenter)
         lines = _lines(array, logits) if drawing_logit > 0 else None
         kind = "photo" if lines is None else "drawing"
     if kind == "drawing":
@@ -95,7 +90,7 @@ def preprocess(
         mask = None if point is None else _tapped_mask(as_rgb(array), detectors, point)
         tensor, box = photo.in_color(picture, point, mask)
     else:
-        rgb = as_rgb(array) if rgb is None else rgb
+        rgb = as_rgb(array)
         mask = segmentation.segment(rgb, detectors.segmenter, point, logits)
         tensor, box = photo.as_fashion_mnist(rgb, mask)
     return ModelInput(kind, tensor, picture, box, None if mask is None else mask[0, 0])
@@ -104,7 +99,9 @@ def preprocess(
 def check_kind(kind: str) -> None:
     if kind not in KINDS:
         kinds = ", ".join(KINDS)
-        raise InputError(f"kind must be one of {kinds}.", "kind", kinds=kinds)
+        short = repr(kind)[:40]
+        text = f"kind must be one of {kinds}, not {short}."
+        raise InputError(text, "kind", kinds=kinds, kind=short)
 
 
 def _tapped_mask(
@@ -119,20 +116,25 @@ def _tapped_mask(
 
 def _dataset_image(
     array: np.ndarray[Any, Any], detectors: Detectors
-) -> tuple[torch.Tensor | None, str]:
-    """The image of Fashion-MNIST that array shows, (1, 1, 28, 28), and the kind that it leaves."""
+) -> tuple[torch.Tensor | None, str, drawing.Strokes | None]:
+    """The image of Fashion-MNIST that array shows, (1, 1, 28, 28); else the kind that it leaves,
+    and where it is a drawing in plain lines, these."""
     exact = exact_dataset_image(array)
+    # plain lines need neither the search for an image nor the segmenter, each half of the time
+    lines = plain_lines(array) if exact is None else None
+    if lines is not None:
+        return None, "drawing", lines
     original = find_dataset_image(array) if exact is None else exact
     if original is None:
-        return None, "auto"
+        return None, "auto", None
     pixels = torch.from_numpy(original).float().view(1, 1, 28, 28) / 255
     if detectors.line_detector is not None:
         weight = next(detectors.line_detector.parameters(), pixels)
         with torch.inference_mode():
             logit = float(detectors.line_detector(pixels.to(weight.device)))
             if logit > (LINES_WHERE_NOT_EXACT if exact is None else LINES):
-                return None, "drawing"
-    return pixels, "auto"
+                return None, "drawing", None
+    return pixels, "auto", None
 
 
 def _check_contrast(picture: Image.Image) -> None:

@@ -17,8 +17,7 @@ MAX_BYTES = 30_000_000  # of an encoded picture
 MAX_PIXELS = 50_000_000  # the largest of phone cameras; 200 MB as RGBA
 # Their decoders take up to 15 bytes a pixel (measured, Pillow 12.3.0), where PNG's takes 4.
 MAX_PIXELS_OF = {"WEBP": 16_000_000, "AVIF": 16_000_000, "TIFF": 16_000_000, "HEIF": 25_000_000}
-# What people send and Pillow reads within bounds; HEIC photos are read by pi-heif, which is loaded
-# for the first of them. Not plain PPM: 10 s for 4 megapixels. Not EPS: Ghostscript.
+# What Pillow reads within bounds. Not plain PPM: 10 s for 4 megapixels. Not EPS: Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF")
 SEND = "Send a PNG, JPEG, WebP, GIF, BMP, AVIF, TIFF or HEIC picture."
 
@@ -94,18 +93,7 @@ def open_picture(content: bytes, longest: int) -> Image.Image:
         if content[8:12] in _HEIC_BRANDS and b"avif" not in content[:64]:
             return _open_heic(content)
         content = content.replace(b"Exif", b"skip")  # AVIF has its orientation elsewhere
-    try:
-        with _filters, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            picture = Image.open(_Parts(content), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise _what_instead(content) from error
-    except Image.DecompressionBombError as error:
-        most = MAX_PIXELS // 1_000_000
-        text = f"the picture is too large: at most {most} megapixels. Save it smaller."
-        raise InputError(text, "megapixels", most=most) from error
-    except Exception as error:  # Pillow lets through whatever its parsers stumble over
-        raise damaged(error) from error
+    picture = _opened(content)
     check_size(*picture.size, MAX_PIXELS_OF.get(picture.format or "", MAX_PIXELS))
     if picture.format == "JPEG":
         if content.count(b"\xff\xda") * picture.width * picture.height > _MAX_SCANNED:
@@ -116,6 +104,22 @@ def open_picture(content: bytes, longest: int) -> Image.Image:
             width, height = (max(1, math.ceil(side * scale)) for side in picture.size)
             picture.draft(None, (width, height))
     return picture
+
+
+def _opened(content: bytes) -> Image.Image:
+    """Pillow's picture, or the InputError that says why there is none."""
+    try:
+        with _filters, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(_Parts(content), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise _what_instead(content) from error
+    except Image.DecompressionBombError as error:
+        most = MAX_PIXELS // 1_000_000
+        text = f"the picture is too large: at most {most} megapixels. Save it smaller."
+        raise InputError(text, "megapixels", most=most) from error
+    except Exception as error:  # Pillow lets through whatever its parsers stumble over
+        raise damaged(error) from error
 
 
 def _without_metadata(jpeg: bytes) -> tuple[bytes, bytes]:
@@ -222,12 +226,11 @@ def check_size(width: int, height: int, limit: int = MAX_PIXELS) -> None:
 def damaged(error: Exception) -> InputError:
     """What to raise when Pillow gives up on a picture."""
     why = type(error).__name__
-    return InputError(
+    text = (
         f"the picture is damaged, incomplete or of a rare kind ({why}). "
-        f"Save it again as a PNG or JPEG, and send that.",
-        "damaged",
-        why=why,
+        f"Save it again as a PNG or JPEG, and send that."
     )
+    return InputError(text, "damaged", why=why)
 
 
 def _too_many(name: str, parts: str) -> InputError:

@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from fashion_model.calibration import fit
-from fashion_model.training.augment import Augmentation, mix
-from fashion_model.training.distillation import Views, distillation_loss, make_views
+from fashion_model.training.augment import Augmentation
 from fashion_model.training.pictures import Pictures
 from fashion_model.training.trainer import TrainConfig
 
@@ -36,20 +35,6 @@ class PeopleConfig(LabelConfig):
 
     fashion_mnist: float = 0.3
     trust: float = 0.7
-
-
-@dataclass(frozen=True, kw_only=True)
-class ViewConfig(TrainConfig):
-    """A training by so many views of each picture, as a teacher sees them: see distillation.
-
-    mix_chance: the share of views that are two pictures blended; jitter: how many pixels they move
-    by besides, which asks the teacher nothing.
-    """
-
-    views: int
-    mix_chance: float = 0.0
-    jitter: int = 0
-    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
@@ -134,47 +119,6 @@ class PeoplesPictures:
         by_teacher = F.cross_entropy(logits, confidences, reduction="none")
         trust = self.config.trust * confidences.sum(1).round()
         return torch.lerp(by_labels, by_teacher, trust).mean()
-
-
-class TeachersViews:
-    """Batches of what a teacher says of views of pixels uint8 (N, 28, 28), and their loss."""
-
-    def __init__(
-        self,
-        pixels: torch.Tensor,
-        teacher: nn.Module,
-        config: ViewConfig,
-        seed: int = 0,
-        progress: bool = True,
-    ) -> None:
-        self.pixels, self.teacher, self.config = pixels, teacher, config
-        self.seed, self.progress = seed, progress
-        self.steps = math.ceil(len(pixels) / config.batch)
-        self.views: Views | None = None
-
-    def make(self, device: torch.device) -> Views:
-        """The same views for each start of the training, made when the first is asked for."""
-        if self.views is None:
-            generator = torch.Generator(device).manual_seed(self.seed)
-
-            def change(x: torch.Tensor) -> torch.Tensor:
-                changed = self.config.augmentation(x, generator)
-                chance = self.config.mix_chance
-                return mix(changed, generator, chance) if chance else changed
-
-            given = self.pixels.to(device), self.teacher.to(device), self.config.views
-            self.views = make_views(*given, change, self.progress)
-        return self.views
-
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:
-        views = self.make(generator.device)
-        order = torch.randperm(len(self.pixels), generator=generator, device=generator.device)
-        for index in order.split(self.config.batch):
-            yield views.sample(index, generator, self.config.jitter)
-
-    def loss(self, network: nn.Module, batch: LabelBatch) -> torch.Tensor:
-        x, logits = batch
-        return distillation_loss(network(x), logits)
 
 
 def as_input(pixels: torch.Tensor) -> torch.Tensor:

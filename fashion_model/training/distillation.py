@@ -1,12 +1,13 @@
-"""A network taught by a stronger one: by what that says of many views of each picture.
+"""A network taught by stronger ones: by what they say of many views of each picture.
 
-Teacher and student see the same views, over many epochs ("a patient and consistent teacher",
-Beyer et al. 2022, arXiv 2106.05237). The views are made, and the teacher asked, once: the student
-is so much the faster of the two that asking anew would take most of the time.
+Teachers and student see the same views, over many epochs ("a patient and consistent teacher",
+Beyer et al. 2022, arXiv 2106.05237). Of 28x28 pixels the views are made, and the teacher asked,
+once: the student is so much the faster of the two that asking anew would take most of the time.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -14,9 +15,43 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from fashion_model.networks import CLASSES
-from fashion_model.training.augment import shift_and_flip
+from fashion_model.training.augment import Augmentation, mix, shift_and_flip
+from fashion_model.training.classification import LabelBatch, dropout_logits, label_loss
+from fashion_model.training.trainer import TrainConfig
 
 BATCH = 512
+
+Teacher = Callable[[torch.Tensor], torch.Tensor]  # views (N, C, S, S) -> logits (N, K)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewConfig(TrainConfig):
+    """A training by so many views of each picture, as a teacher sees them: see distillation.
+
+    mix_chance: the share of views that are two pictures blended; jitter: how many pixels they move
+    by besides, which asks the teacher nothing.
+    """
+
+    views: int
+    mix_chance: float = 0.0
+    jitter: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaughtConfig(TrainConfig):
+    """A training by labels, and by what teachers say where there are some.
+
+    steps: batches an epoch. smoothing is label smoothing, and dropout as dropout_logits has it.
+    mixed: the share of views that are laid over others, of which the teachers alone tell. trust:
+    the weight of what they say of the rest, against the labels.
+    """
+
+    steps: int
+    smoothing: float = 0.05
+    dropout: float = 0.2
+    mixed: float = 0.0
+    trust: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,3 +113,76 @@ def make_views(
 def distillation_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of the student's confidences to the teacher's; logits (N, 10) both."""
     return F.cross_entropy(student.float(), F.softmax(teacher, dim=1))
+
+
+def taught_loss(
+    network: nn.Module,
+    batch: LabelBatch,
+    config: TaughtConfig,
+    teachers: Sequence[Teacher] = (),
+    frozen: int = 0,
+) -> torch.Tensor:
+    """The mean loss of a batch, views (N, C, S, S) and targets bool (N, K), by labels and teachers.
+
+    frozen: how many of the network's first stages do not learn.
+    """
+    x, targets = batch
+    mixed = round(config.mixed * len(x))
+    share = torch.rand(mixed, 1, 1, 1, device=x.device) / 2
+    x = torch.cat([x[:mixed].lerp(x.roll(-mixed, 0)[:mixed], share), x[mixed:]])
+    logits = dropout_logits(network, x, config.dropout, frozen)
+    by_labels = label_loss(logits, targets, config.smoothing)
+    if not teachers:
+        return by_labels.mean()
+    trust = torch.full_like(by_labels, config.trust)
+    trust[:mixed] = 1.0
+    by_teachers = F.cross_entropy(logits, ensemble_confidences(teachers, x), reduction="none")
+    return by_labels.lerp(by_teachers, trust).mean()
+
+
+@torch.no_grad()
+def ensemble_confidences(teachers: Sequence[Teacher], x: torch.Tensor) -> torch.Tensor:
+    """What all teachers say of x (N, C, S, S) together: (N, K), whose rows sum to 1."""
+    log_p = torch.stack([teacher(x).log_softmax(1) for teacher in teachers])
+    return log_p.mean(0).softmax(1)
+
+
+class TeachersViews:
+    """Batches of what a teacher says of views of pixels uint8 (N, 28, 28), and their loss."""
+
+    def __init__(
+        self,
+        pixels: torch.Tensor,
+        teacher: nn.Module,
+        config: ViewConfig,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        self.pixels, self.teacher, self.config = pixels, teacher, config
+        self.seed, self.progress = seed, progress
+        self.steps = math.ceil(len(pixels) / config.batch)
+        self.views: Views | None = None
+
+    def make(self, device: torch.device) -> Views:
+        """The same views for each start of the training, made when the first is asked for."""
+        if self.views is None:
+            generator = torch.Generator(device).manual_seed(self.seed)
+
+            def change(x: torch.Tensor) -> torch.Tensor:
+                changed = self.config.augmentation(x, generator)
+                chance = self.config.mix_chance
+                return mix(changed, generator, chance) if chance else changed
+
+            given = self.pixels.to(device), self.teacher.to(device), self.config.views
+            self.views = make_views(*given, change, self.progress)
+        return self.views
+
+    def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:
+        views = self.make(generator.device)
+        order = torch.randperm(len(self.pixels), generator=generator, device=generator.device)
+        for index in order.split(self.config.batch):
+            yield views.sample(index, generator, self.config.jitter)
+
+    def loss(self, network: nn.Module, batch: LabelBatch) -> torch.Tensor:
+        x, logits = batch
+        return distillation_loss(network(x), logits)

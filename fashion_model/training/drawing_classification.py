@@ -1,29 +1,37 @@
-"""The training of the drawing network: people's drawings, icons, and what is drawn by rule."""
+"""The training of the drawing network: people's drawings, icons, and what is drawn by rule.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+It learns from the labels first. The photo network knows less of drawings, but errs in other ones:
+together they are right more often than either. So the drawing network goes on with what both say.
+"""
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 from tqdm import tqdm
 
+from fashion_model import checkpoint
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import InputError
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.drawing import strokes
 from fashion_model.training import drawing_fields
-from fashion_model.training.classification import dropout_logits, label_loss
+from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
 from fashion_model.training.drawing_fields import Variation, redrawn
+from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
 from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.lookalikes import lookalike
 from fashion_model.training.synthesis.outlines import garment_drawing
-from fashion_model.training.synthesis.sketches import drawn, sketched
+from fashion_model.training.synthesis.sketches import as_picture, drawn, sketched
 from fashion_model.training.synthesis.things import nonsense
-from fashion_model.training.trainer import TrainConfig
+from fashion_model.training.trainer import Trainer
 
 # The share of each source: people's drawings by their origin, but for "other", those of none of
 # the ten; garments by rule; images of Fashion-MNIST as lines; things by rule
@@ -38,6 +46,7 @@ SHARES = {
     "lookalike": 0.06,
 }
 BY_RULE, SKETCHES, NONSENSE, LOOKALIKES = 8_000, 8_000, 5_000, 3_000
+AROUND = 8  # pixels of paper around a drawing, where the photo network is asked about it
 POWER = 0.5  # of a label's rarity within its source, see pictures.balanced
 
 Item = tuple[str, str, Image.Image, tuple[int, ...]]  # source, label, picture, targets
@@ -45,12 +54,11 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 2, 112, 112) in [0, 1], and tar
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawingConfig(TrainConfig):
-    """steps: batches an epoch. variation: how drawings are changed each time."""
+class DrawingConfig(TaughtConfig):
+    """variation: how drawings are changed each time."""
 
     steps: int = 75
     smoothing: float = 0.02
-    dropout: float = 0.2
     variation: Variation = field(default_factory=Variation)
 
 
@@ -66,13 +74,35 @@ CONFIG = DrawingConfig(
     ema=0.996,
     bfloat16=True,
 )
+STUDENT = replace(
+    CONFIG,
+    epochs=30,
+    steps=50,
+    batch=64,
+    learning_rate=5e-4,
+    muon=0.0,
+    warmup=0.15,
+    cosine=True,
+    ema=0.99,
+    mixed=1 / 3,
+    trust=0.7,
+    bfloat16=False,
+)
 
 
-class Drawings:
-    """Batches of drawings, each drawn anew whenever it is shown, and their loss."""
+@dataclass(frozen=True)
+class Material:
+    """N drawings: fields and thickness as drawing_fields.redrawn reads them, targets bool (N, 11),
+    and how often each is shown, float64 (N,)."""
 
-    def __init__(self, items: Iterator[Item], config: DrawingConfig) -> None:
-        self.config, self.steps = config, config.steps
+    fields: torch.Tensor
+    thickness: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+
+    @staticmethod
+    def of(items: Iterable[Item]) -> "Material":
+        """All items but the blank ones."""
         fields, thickness, targets, names = [], [], [], []
         for source, label, picture, right in items:
             try:
@@ -83,23 +113,65 @@ class Drawings:
             thickness.append(lines.thickness)
             targets.append(right)
             names.append((source, label))
-        self.fields, self.thickness = torch.stack(fields), torch.tensor(thickness)
-        self.targets, self.weights = one_hot(targets), _weights(names)
+        return Material(
+            torch.stack(fields), torch.tensor(thickness), one_hot(targets), _weights(names)
+        )
+
+
+class Drawings:
+    """Batches of drawings, each drawn anew whenever it is shown, and their loss."""
+
+    def __init__(
+        self, material: Material, config: DrawingConfig, teachers: Sequence[Teacher] = ()
+    ) -> None:
+        self.material, self.config, self.steps = material, config, config.steps
+        self.teachers = teachers
 
     def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:
-        device = generator.device
+        device, material = generator.device, self.material
         seed = int(torch.randint(2**62, (), generator=generator, device=device))
         own = torch.Generator().manual_seed(seed)  # drawings are changed on the CPU
         for _ in range(self.steps):
-            rows = torch.multinomial(self.weights, self.config.batch, True, generator=own)
-            given = self.fields[rows], self.thickness[rows], self.config.variation
+            rows = torch.multinomial(material.weights, self.config.batch, True, generator=own)
+            given = material.fields[rows], material.thickness[rows], self.config.variation
             x = redrawn(*given, own).to(device)
-            yield x.contiguous(memory_format=torch.channels_last), self.targets[rows].to(device)
+            yield x.contiguous(memory_format=torch.channels_last), material.targets[rows].to(device)
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        x, targets = batch
-        logits = dropout_logits(network, x, self.config.dropout)
-        return label_loss(logits, targets, self.config.smoothing).mean()
+        return taught_loss(network, batch, self.config, self.teachers)
+
+
+def of_photos(network: nn.Module) -> Teacher:
+    """The photo network, asked about drawings (N, 2, 112, 112): dark lines on white paper."""
+    network.eval().to(memory_format=torch.channels_last)
+
+    def logits(x: torch.Tensor) -> torch.Tensor:
+        paper = F.pad(1 - x[:, :1], (AROUND,) * 4, value=1.0).expand(-1, 3, -1, -1)
+        found: torch.Tensor = network(paper.contiguous(memory_format=torch.channels_last))
+        return found
+
+    return logits
+
+
+def train(job: Job, material: Material, about: str) -> tuple[nn.Module, Card]:
+    """The drawing network, and what its card tells of its training; about: what it learns."""
+    drawing, first = job.fit("drawing", CONFIG, Drawings(material, CONFIG), about)
+    photo, _ = checkpoint.load("photo", job.on)
+    drawing = drawing.to(job.on).to(memory_format=torch.channels_last)
+    teachers: list[Teacher] = [copy.deepcopy(drawing).eval(), of_photos(photo)]
+    digests = [checkpoint.digest(each) for each in (drawing, photo)]
+    data = f"{about}, taught by {' '.join(digest[:12] for digest in digests)}"
+    trainer = Trainer(drawing, job.config(STUDENT), seed=job.seed + 1, data=data)
+    network, card = job.run(trainer, Drawings(material, STUDENT, teachers), 1)
+    keys = ("seed", "epochs", "config", "seconds")
+    about_teachers = [
+        {"network": name, "digest": digest}
+        for name, digest in zip(("drawing", "photo"), digests, strict=True)
+    ]
+    about_teachers[0] |= {key: first[key] for key in keys}
+    seconds = first["seconds"] + card["seconds"]
+    more = {"seed": job.seed, "seconds": seconds, "teachers": about_teachers}
+    return network, {**first, **card, **more}
 
 
 def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
@@ -112,7 +184,7 @@ def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
     return weights
 
 
-def material(
+def items(
     labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int, progress: bool = True
 ) -> Iterator[Item]:
     """All drawings to learn from, the same for the same seed."""
@@ -152,5 +224,4 @@ def _sketches(
         pixels, masks = (torch.from_numpy(each)[rows] for each in (wardrobe.pixels, wardrobe.masks))
         lines = sketched(pixels, masks, generator)
         for line, label in zip(lines, wardrobe.labels[rows.numpy()].tolist(), strict=True):
-            picture = Image.fromarray(((1 - line[0]) * 255).byte().numpy())
-            yield "sketch", CLASSES[label], picture, (label,)
+            yield "sketch", CLASSES[label], as_picture(line), (label,)

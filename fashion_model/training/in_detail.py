@@ -40,10 +40,10 @@ def train_drawing(job: Job) -> Path:
     """What reads drawings: their lines, and what they enclose."""
     learn, held = job.people()
     own, _ = job.fashion_mnist()
-    items = drawing_classification.material(learn, own, job.seed, job.progress)
-    source = drawing_classification.Drawings(items, drawing_classification.CONFIG)
+    items = drawing_classification.items(learn, own, job.seed, job.progress)
+    material = drawing_classification.Material.of(items)
     about = f"{len(learn)} pictures and {len(own[0])} images"
-    network, card = job.fit("drawing", drawing_classification.CONFIG, source, about)
+    network, card = drawing_classification.train(job, material, about)
     return save_half(job, network, card, learn, held)
 
 

@@ -22,13 +22,13 @@ from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
 from fashion_model.training.batch_norm import fold
-from fashion_model.training.classification import dropout_logits, label_loss
+from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
 from fashion_model.training.imagenet import pretrained
 from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool
 from fashion_model.training.photo_views import pasted, view
 from fashion_model.training.pictures import one_hot
-from fashion_model.training.trainer import TrainConfig, Trainer
+from fashion_model.training.trainer import Trainer
 
 CHALK = 0.1  # share of the drawings that are shown bright on dark
 
@@ -36,14 +36,12 @@ Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 3, S, S) in [0, 1], and targets
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoConfig(TrainConfig):
+class PhotoConfig(TaughtConfig):
     """learning_rate is that of the last stage before the classifier, which has classifier_rate;
     each earlier one has decay times the next one's.
 
-    steps: batches an epoch. side: pixels a side of the views. strong: see photo_views.view.
-    frozen: how many of the network's first stages do not learn. mixed: the share of views that are
-    laid over others, of which the teachers alone tell. trust: the weight of what they say of the
-    rest, against the labels.
+    side: pixels a side of the views. strong: see photo_views.view. frozen: how many of the
+    network's first stages do not learn.
     """
 
     steps: int = 145
@@ -52,10 +50,6 @@ class PhotoConfig(TrainConfig):
     frozen: int = 5  # normalize, stem, and stages 1 to 3
     decay: float = 0.8
     classifier_rate: float = 3e-3
-    smoothing: float = 0.05
-    dropout: float = 0.2
-    mixed: float = 0.0
-    trust: float = 0.0
 
 
 STRONG = PhotoConfig(
@@ -82,14 +76,14 @@ STUDENT = replace(
 class Photos:
     """Batches of views of pools, mixed as POOLS says, and their loss.
 
-    teachers: networks that learned the same pictures; none where labels alone count.
+    teachers: who learned the same pictures; nobody where labels alone count.
     """
 
     def __init__(
-        self, pools: Mapping[str, Pool], config: PhotoConfig, teachers: Sequence[nn.Module] = ()
+        self, pools: Mapping[str, Pool], config: PhotoConfig, teachers: Sequence[Teacher] = ()
     ) -> None:
         self.pools, self.config, self.steps = pools, config, config.steps
-        self.teachers = [each.eval().to(memory_format=torch.channels_last) for each in teachers]
+        self.teachers = teachers
         shares = np.array([POOLS[name][0] for name in pools])
         self.names, self.shares = list(pools), shares / shares.sum()
 
@@ -116,26 +110,21 @@ class Photos:
         return view(rng, picture, config.side, before[..., :3], drawn, config.strong), targets
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        x, targets = batch
-        mixed = round(self.config.mixed * len(x))
-        share = torch.rand(mixed, 1, 1, 1, device=x.device) / 2
-        x = torch.cat([x[:mixed].lerp(x.roll(-mixed, 0)[:mixed], share), x[mixed:]])
-        logits = dropout_logits(network, x, self.config.dropout, self.config.frozen)
-        by_labels = label_loss(logits, targets, self.config.smoothing)
-        if not self.teachers:
-            return by_labels.mean()
-        trust = torch.full_like(by_labels, self.config.trust)
-        trust[:mixed] = 1.0
-        by_teachers = F.cross_entropy(logits, self.confidences(x), reduction="none")
-        return by_labels.lerp(by_teachers, trust).mean()
+        return taught_loss(network, batch, self.config, self.teachers, self.config.frozen)
 
-    @torch.no_grad()
-    def confidences(self, x: torch.Tensor) -> torch.Tensor:
-        """What all teachers say of x (N, 3, S, S) together, (N, 11)."""
-        if x.shape[-1] > STRONG.side:  # more pixels than they know
-            x = F.interpolate(x, (STRONG.side, STRONG.side), mode="bilinear", antialias=True)
-        log_p = torch.stack([teacher(x).log_softmax(1) for teacher in self.teachers])
-        return log_p.mean(0).softmax(1)
+
+def at_known_size(teacher: EfficientNetLite0) -> Teacher:
+    """teacher, asked at no more pixels than it has learned at."""
+    teacher = teacher.eval().to(memory_format=torch.channels_last)
+
+    def logits(x: torch.Tensor) -> torch.Tensor:
+        if x.shape[-1] > STRONG.side:
+            side = [STRONG.side] * 2
+            x = F.interpolate(x, side, mode="bilinear", antialias=True)
+        found: torch.Tensor = teacher(x)
+        return found
+
+    return logits
 
 
 def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, Card]:
@@ -145,7 +134,7 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     """
     cards: list[Card] = []
 
-    def fit(network: nn.Module, config: PhotoConfig, *teachers: nn.Module) -> EfficientNetLite0:
+    def fit(network: nn.Module, config: PhotoConfig, *teachers: Teacher) -> EfficientNetLite0:
         """What learned, without its batch norm."""
         config, member = job.config(config), len(cards)
         network = cast(EfficientNetLite0, network.to(job.on).to(memory_format=torch.channels_last))
@@ -163,7 +152,7 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
 
     strong = fit(fold(pretrained()), STRONG)
     mild = fit(pretrained(), MILD)
-    network = fit(copy.deepcopy(strong), STUDENT, strong, mild)
+    network = fit(copy.deepcopy(strong), STUDENT, at_known_size(strong), at_known_size(mild))
     *teachers, card = cards
     seconds = sum(each["seconds"] for each in cards)
     keys = ("seed", "epochs", "config", "seconds", "digest")

@@ -24,7 +24,14 @@ from fashion_model.preprocessing.decode import decode
 from fashion_model.training.synthesis.garments import Wardrobe, ground, paper, spoil
 from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import snapshot
-from fashion_model.training.synthesis.sketches import SIDE, penned, scribbles, sketched, warped
+from fashion_model.training.synthesis.sketches import (
+    SIDE,
+    as_picture,
+    penned,
+    scribbles,
+    sketched,
+    warped,
+)
 from fashion_model.training.synthesis.things import nonsense
 
 NONE = len(CLASSES)  # among targets: none of the ten is right, as the eleventh logit says
@@ -180,7 +187,7 @@ def drawings(labeled: Sequence[LabeledPicture], generator: torch.Generator) -> I
         again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
         again[::2] = penned(again[::2], generator)
         for line in again:
-            yield _black_on_white(line), kind, targets
+            yield as_picture(line), kind, targets
 
 
 def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterator[Item]:
@@ -195,7 +202,7 @@ def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterat
         for line, label in zip(
             sketched(pixels, masks, generator), wardrobe.labels[part.numpy()], strict=True
         ):
-            yield _black_on_white(line), "drawing", (int(label),)
+            yield as_picture(line), "drawing", (int(label),)
 
 
 def by_rule(generator: torch.Generator, seed: int) -> Iterator[Item]:
@@ -207,7 +214,7 @@ def by_rule(generator: torch.Generator, seed: int) -> Iterator[Item]:
     for _ in range(NONSENSE):
         yield nonsense(rng), "drawing", (NONE,)
     for i, line in enumerate(scribbles(NOTHING, generator)):
-        yield _black_on_white(line), "drawing", (NONE,)
+        yield as_picture(line), "drawing", (NONE,)
         canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
         yield Image.fromarray((canvas * 255).astype(np.uint8)), "photo", (NONE,)
 
@@ -223,8 +230,3 @@ def for_people(
     wardrobe = Wardrobe.sample(*fashion_mnist, MADE_UP, np.random.default_rng(seed))
     yield from made_up(wardrobe, generator, seed)
     yield from by_rule(generator, seed)
-
-
-def _black_on_white(line: torch.Tensor) -> Image.Image:
-    """line (1, H, W), 1 on ink, as a drawing."""
-    return Image.fromarray(((1 - line[0]) * 255).byte().numpy())

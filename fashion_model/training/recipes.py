@@ -26,11 +26,10 @@ from fashion_model.training.classification import (
     Labels,
     PeopleConfig,
     PeoplesPictures,
-    TeachersViews,
-    ViewConfig,
     accuracy,
     calibrations,
 )
+from fashion_model.training.distillation import TeachersViews, ViewConfig
 from fashion_model.training.in_detail import train_drawing, train_embeddings, train_photo
 from fashion_model.training.job import FASHION_MNIST, Card, Job, people_card
 from fashion_model.training.pictures import Pictures

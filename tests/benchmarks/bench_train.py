@@ -22,8 +22,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fashion_model.training.batch_norm import untrained
-from fashion_model.training.classification import Labels, TeachersViews
-from fashion_model.training.distillation import Views
+from fashion_model.training.classification import Labels
+from fashion_model.training.distillation import TeachersViews, Views
 from fashion_model.training.pictures import Pictures
 from fashion_model.training.recipes import CNN, MLP
 from fashion_model.training.trainer import Trainer

@@ -50,4 +50,4 @@ def test_the_most_frequent_confusions_come_first_with_their_surest_mistakes():
         for url in score.confused[0].examples
     ]
     assert [np.asarray(picture)[0, 0] for picture in shown] == [1, 2]
-    assert score_dataset(confidences, labels).confused[0].examples == []
+    assert score_dataset(confidences, labels).confused[0].examples == ()

@@ -1,6 +1,5 @@
 """How classes are learned: the loss by hand, the batches, and students that learn."""
 
-import dataclasses
 import math
 
 import pytest
@@ -14,8 +13,6 @@ from fashion_model.training.classification import (
     Labels,
     PeopleConfig,
     PeoplesPictures,
-    TeachersViews,
-    ViewConfig,
     accuracy,
     calibrations,
     label_loss,
@@ -182,33 +179,6 @@ def test_labels_are_learned():
     config = LabelConfig(epochs=6, batch=32, learning_rate=2e-3, ema=0.9, augmentation=STILL)
     network = trained(Labels(bars(600), config, CPU), config)
     assert accuracy(network, bars(100, seed=1)) > 0.95
-
-
-def test_a_student_learns_what_its_teacher_says_of_views():
-    """The labels are nowhere; the same views for the same seed, mixtures among them."""
-    config = ViewConfig(
-        epochs=30,
-        batch=20,
-        learning_rate=2e-3,
-        views=2,
-        mix_chance=0.5,
-        ema=0.9,
-        augmentation=STILL,
-    )
-    pixels = bars(100).pixels
-    pictures = Pictures.from_labels(pixels, logits_of(Brightest(), pixels).argmax(1))
-    source = TeachersViews(pictures.pixels, Brightest(), config, progress=False)
-    assert accuracy(trained(source, config), pictures) > 0.9
-    views = source.make(CPU)
-    assert views is source.make(CPU)
-    again = TeachersViews(pictures.pixels, Brightest(), config, progress=False).make(CPU)
-    assert torch.equal(again.pixels, views.pixels)
-    plain = dataclasses.replace(config, mix_chance=0.0)
-    unmixed = TeachersViews(pictures.pixels, Brightest(), plain, progress=False).make(CPU).pixels
-    own = {tuple(row) for row in pictures.pixels.flatten(1).tolist()}
-    own |= {tuple(row) for row in pictures.pixels.flip(2).flatten(1).tolist()}
-    assert {tuple(row) for row in unmixed.flatten(1).tolist()} <= own
-    assert not {tuple(row) for row in views.pixels.flatten(1).tolist()} <= own
 
 
 def test_logits_are_those_of_one_pass_for_any_count():

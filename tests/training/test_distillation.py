@@ -1,13 +1,33 @@
 """Teaching by a stronger network: the views, and the loss by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from fashion_model.networks import DrawingNetwork
 from fashion_model.training import distillation
-from fashion_model.training.distillation import Views, distillation_loss, make_views
+from fashion_model.training.augment import Augmentation
+from fashion_model.training.batch_norm import fold, untrained
+from fashion_model.training.classification import accuracy, logits_of
+from fashion_model.training.distillation import (
+    TaughtConfig,
+    TeachersViews,
+    ViewConfig,
+    Views,
+    distillation_loss,
+    ensemble_confidences,
+    make_views,
+    taught_loss,
+)
+from fashion_model.training.pictures import Pictures
+from fashion_model.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+LABELS = TaughtConfig(epochs=1, batch=4, steps=1, learning_rate=0.1, dropout=0.0, smoothing=0.0)
 
 
 class Brightest(nn.Module):
@@ -85,3 +105,70 @@ def test_the_loss_by_hand():
     least = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
     assert distillation_loss(teacher, teacher).item() == pytest.approx(least)
     assert distillation_loss(teacher.flip(1), teacher) > distillation_loss(even, teacher)
+
+
+def views_and_targets() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    return torch.rand(4, 2, 112, 112), F.one_hot(torch.tensor([4, 8, 4, 10]), 11).bool()
+
+
+def by_labels(network: nn.Module, x: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return -F.log_softmax(network(x), 1)[targets]
+
+
+def test_without_teachers_the_labels_alone_count():
+    network, (x, targets) = DrawingNetwork(8, 16).eval(), views_and_targets()
+    expected = by_labels(network, x, targets).mean()
+    torch.testing.assert_close(taught_loss(network, (x, targets), LABELS), expected)
+    smooth = replace(LABELS, smoothing=0.1)
+    even = -F.log_softmax(network(x), 1).mean()
+    found = taught_loss(network, (x, targets), smooth)
+    torch.testing.assert_close(found, 0.9 * expected + 0.1 * even)
+
+
+def test_teachers_tell_of_mixed_views_and_count_beside_the_labels_of_the_rest():
+    """Of four views the first is laid over the second; two teachers say a coat, and trousers."""
+    network, (x, targets) = DrawingNetwork(8, 16).eval(), views_and_targets()
+    one, other = (3.0 * F.one_hot(torch.tensor(label), 11) for label in (4, 1))
+    teachers = [lambda x: one.expand(len(x), -1), lambda x: other.expand(len(x), -1)]
+    confidences = ensemble_confidences(teachers, x)
+    torch.testing.assert_close(confidences.sum(1), torch.ones(4))
+    assert confidences[0].topk(2).indices.sort().values.tolist() == [1, 4]
+    torch.manual_seed(5)
+    config = replace(LABELS, mixed=0.25, trust=0.5)
+    found = taught_loss(network, (x, targets), config, teachers)
+    torch.manual_seed(5)
+    share = torch.rand(1, 1, 1, 1) / 2
+    x = torch.cat([(1 - share) * x[:1] + share * x[1:2], x[1:]])
+    by_teachers = -(confidences * F.log_softmax(network(x), 1)).sum(1)
+    rest = 0.5 * by_labels(network, x, targets) + 0.5 * by_teachers
+    torch.testing.assert_close(found, (by_teachers[0] + rest[1:].sum()) / 4)
+
+
+def test_a_student_learns_what_its_teacher_says_of_views():
+    """The labels are nowhere; the same views for the same seed, mixtures among them."""
+    config = ViewConfig(
+        epochs=30,
+        batch=20,
+        learning_rate=2e-3,
+        views=2,
+        mix_chance=0.5,
+        ema=0.9,
+        augmentation=Augmentation(affine_chance=0.0, shift=0),
+    )
+    pixels = bars(100)
+    pictures = Pictures.from_labels(pixels, logits_of(Brightest(), pixels).argmax(1))
+    source = TeachersViews(pictures.pixels, Brightest(), config, progress=False)
+    trainer = Trainer(untrained("mlp", 0, CPU), config)
+    student = trainer.fit(source.batches, source.loss, source.steps, progress=False)
+    assert accuracy(fold(student), pictures) > 0.9
+    views = source.make(CPU)
+    assert views is source.make(CPU)
+    again = TeachersViews(pictures.pixels, Brightest(), config, progress=False).make(CPU)
+    assert torch.equal(again.pixels, views.pixels)
+    plain = replace(config, mix_chance=0.0)
+    unmixed = TeachersViews(pictures.pixels, Brightest(), plain, progress=False).make(CPU).pixels
+    own = {tuple(row) for row in pictures.pixels.flatten(1).tolist()}
+    own |= {tuple(row) for row in pictures.pixels.flip(2).flatten(1).tolist()}
+    assert {tuple(row) for row in unmixed.flatten(1).tolist()} <= own
+    assert not {tuple(row) for row in views.pixels.flatten(1).tolist()} <= own

@@ -7,11 +7,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from torch import nn
 
 from fashion_model import datasets as data
 from fashion_model.networks import DrawingNetwork
 from fashion_model.training import drawing_classification
-from fashion_model.training.drawing_classification import CONFIG, SHARES, Drawings, material
+from fashion_model.training.drawing_classification import (
+    CONFIG,
+    SHARES,
+    Drawings,
+    Material,
+    items,
+    of_photos,
+)
 from fashion_model.training.pictures import NONE
 from fashion_model.training.trainer import Trainer
 
@@ -28,16 +36,17 @@ def drawing(width: int) -> Image.Image:
 @pytest.fixture
 def drawings():
     """Two wide bags, a tall trouser, a thing, and a blank sheet that is left out."""
-    items = [("doodle", "bag", drawing(width), (8,)) for width in (50, 55)]
-    items += [("doodle", "trousers", drawing(12), (1,)), ("other", "cat", drawing(30), (NONE,))]
-    return Drawings(iter([*items, ("icon", "bag", Image.new("L", (50, 50), 255), (8,))]), SMALL)
+    some = [("doodle", "bag", drawing(width), (8,)) for width in (50, 55)]
+    some += [("doodle", "trousers", drawing(12), (1,)), ("other", "cat", drawing(30), (NONE,))]
+    blank = ("icon", "bag", Image.new("L", (50, 50), 255), (8,))
+    return Drawings(Material.of([*some, blank]), SMALL)
 
 
 def test_shares_are_of_sources_and_then_of_labels(drawings):
     """By hand: doodles 0.20, of which a label that is twice there weighs 2 ** 0.5 times as much."""
     bag, trouser = 0.2 * 0.5**0.5 / (2 * 0.5**0.5 + 1), 0.2 / (2 * 0.5**0.5 + 1)
     expected = torch.tensor([bag, bag, trouser, 0.24], dtype=torch.float64)
-    torch.testing.assert_close(drawings.weights, expected)
+    torch.testing.assert_close(drawings.material.weights, expected)
     assert sum(SHARES.values()) == pytest.approx(1)
 
 
@@ -56,16 +65,16 @@ def test_the_material(real_folder, sheet, monkeypatch):
     images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
     pairs = images, torch.tensor([label for _, label in sheet])
     labeled = data.load_labeled(real_folder)
-    items = list(material(labeled, pairs, 0, progress=False))
-    sources = Counter(source for source, *_ in items)
+    found = list(items(labeled, pairs, 0, progress=False))
+    sources = Counter(source for source, *_ in found)
     made = {"rule": 10, "sketch": 12, "nonsense": 3, "lookalike": 4}
     assert sources == {"doodle": 2, "other": 2, **made}
-    for source, _, picture, targets in items:
+    for source, _, picture, targets in found:
         none = source in ("other", "nonsense", "lookalike")
         assert (targets == (NONE,)) == none
         assert np.asarray(picture).min() < 128
-    again = material(labeled, pairs, 0, progress=False)
-    for one, same in zip(items, again, strict=True):
+    again = items(labeled, pairs, 0, progress=False)
+    for one, same in zip(found, again, strict=True):
         assert one[2].tobytes() == same[2].tobytes()
 
 
@@ -78,3 +87,21 @@ def test_a_few_steps_learn(drawings):
     first = drawings.loss(network, batch).item()
     Trainer(network, config).fit(lambda *_: [batch] * 4, drawings.loss, 4, progress=False)
     assert drawings.loss(network, batch).item() < 0.8 * first
+
+
+def test_the_photo_network_is_asked_about_dark_lines_on_white():
+    """All of its sheet is white but what the first channel says, at the drawing's own size."""
+    asked = []
+    x = torch.zeros(1, 2, 112, 112)
+    x[0, 0, 10:20, 30:40] = 1
+    x[0, 1] = 1
+
+    class Network(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            asked.append(x)
+            return torch.zeros(1, 11)
+
+    of_photos(Network())(x)
+    expected = torch.ones(1, 3, 128, 128)
+    expected[..., 18:28, 38:48] = 0
+    assert torch.equal(asked[0], expected)

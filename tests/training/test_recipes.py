@@ -58,8 +58,9 @@ def few(tmp_path, monkeypatch, sheet):
     monkeypatch.setattr(recipes, "MLP", replace(recipes.MLP, views=2))
     for module in (segmentation, line_detection):
         monkeypatch.setattr(module, "CONFIG", replace(module.CONFIG, batch=6))
-    drawing = replace(drawing_classification.CONFIG, batch=4, steps=2)
-    monkeypatch.setattr(drawing_classification, "CONFIG", drawing)
+    for name in ("CONFIG", "STUDENT"):
+        config = replace(getattr(drawing_classification, name), batch=4, steps=2)
+        monkeypatch.setattr(drawing_classification, name, config)
     for name in ("STRONG", "MILD", "STUDENT"):
         config = replace(getattr(photo_classification, name), batch=4, steps=2, side=64)
         monkeypatch.setattr(photo_classification, name, config)

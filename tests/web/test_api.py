@@ -62,7 +62,11 @@ def test_similar_images_as_many_as_are_asked_for(endpoints):
 
 
 BAD = {
-    "kind": ("predict", (EXAMPLE, "sculpture"), "Kind must be one of auto, drawing, photo"),
+    "kind": (
+        "predict",
+        (EXAMPLE, "sculpture"),
+        "Kind must be one of auto, drawing, photo, not 'sculpture'",
+    ),
     "network": ("predict", (EXAMPLE, "auto", "vgg"), "There is no such network here. Choose: cnn"),
     "unhashable": ("explain", (EXAMPLE, ["auto"], "cnn"), "Kind must"),
     "no network": ("model_card", ({},), "There is no such network"),

@@ -1,0 +1,34 @@
+"""Pictures made up by rule: garments drawn, laid down or worn, and things that are none."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+
+from fashion_model import retrieval
+from fashion_model.networks import CLASSES
+from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.outlines import garment_drawing
+from fashion_model.training.synthesis.photos import snapshot
+from fashion_model.training.synthesis.sketches import as_picture, sketched
+
+
+def pictures(kind: str, seed: int) -> Iterator[tuple[Image.Image, int]]:
+    """Garments of kind "drawing" or "photo", each with its class, without end; the same for the
+    same seed. Two of three drawings, and the photos, are made out of the training images that come
+    with the package."""
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    images = retrieval.read().images
+    wardrobe = Wardrobe.of(images, np.arange(len(images)) % len(CLASSES))
+    while kind == "drawing":
+        for label in range(len(CLASSES)):
+            yield garment_drawing(rng, label), label
+        rows = rng.integers(len(images), size=2 * len(CLASSES))
+        pixels, masks = (torch.from_numpy(a[rows]) for a in (wardrobe.pixels, wardrobe.masks))
+        lines = sketched(pixels, masks, generator)
+        for line, label in zip(lines, wardrobe.labels[rows], strict=True):
+            yield as_picture(line), int(label)
+    while True:
+        photo, _, label = snapshot(rng, wardrobe)
+        yield Image.fromarray(photo), label

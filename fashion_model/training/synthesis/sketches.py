@@ -64,6 +64,11 @@ def sketched(pixels: torch.Tensor, masks: torch.Tensor, generator: torch.Generat
     return penned(line, generator)
 
 
+def as_picture(line: torch.Tensor) -> Image.Image:
+    """line (1, H, W), ink 1 on 0, as black on white, "L"."""
+    return Image.fromarray(((1 - line[0]) * 255).byte().numpy())
+
+
 def penned(line: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """line (N, 1, H, W), 0 or 1, drawn with one of three pens each."""
     pen = torch.randint(0, 3, (len(line),), generator=generator)

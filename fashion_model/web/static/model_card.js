@@ -136,11 +136,10 @@ function calibration(bins) {
   return svg;
 }
 
-// Where it fails: of Fashion-MNIST what was taken for what, with the surest of these mistakes; of people's own
-// pictures, which are not part of this project, the labels that are least often named rightly.
+// Where it fails: what was taken for what, with the surest of these mistakes; people's own pictures are not part of
+// this project, so made-up ones stand for them that the network gets wrong in the same way.
 function showFailures(kind, results, count) {
-  const title = make("h4", "", say(`card.fails.${kind}`));
-  return make("div", "fails", null, title, kind === "dataset" ? confusions(results.confused.slice(0, count)) : hardest(results.hardest.slice(0, count)));
+  return make("div", "fails", null, make("h4", "", say(`card.fails.${kind}`)), confusions(results.confused.slice(0, count)));
 }
 
 function confusions(confused) {
@@ -148,18 +147,6 @@ function confusions(confused) {
     const pictures = examples.map((url) => image(url, say("card.example", pair)));
     const text = make("span", "", null, make("b", "", say("card.confused", pair)), make("span", "count", say("card.confused.count", { count: number(pair.count), of: number(pair.of) })));
     return make("li", "", null, make("span", "pictures", null, ...pictures), text);
-  }));
-}
-
-function hardest(labels) {
-  return make("ul", "hardest", null, ...labels.map((each) => {
-    const bar = make("i");
-    bar.style.width = `${each.accuracy * 100}%`;
-    const values = { accuracy: percent(each.accuracy), count: number(each.count), answer: each.mistake };
-    const thing = say(`thing.${each.label.toLowerCase()}`, {}, each.label), source = say(`source.${each.source}`, {}, each.source);
-    return make("li", "", null,
-      make("b", "", say("card.hard.label", { label: thing, source })), make("span", "track", null, bar),
-      make("span", "count", say(each.mistake ? "card.hardest" : "card.hard", values)));
   }));
 }
 
