@@ -82,7 +82,11 @@ def test_the_top_level_holds_what_the_design_names():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_file_is_longer_than_a_newcomer_reads_at_once(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 250
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 40, node.name
 
 
 def test_the_page_and_the_readme_stay_small():
