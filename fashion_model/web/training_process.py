@@ -22,7 +22,7 @@ from fashion_model import InputError, NeuralNetwork, tutorial
 
 MAX_SECONDS = 20.0  # of training, from the first step
 HANG_SECONDS = 180.0  # then the process is ended: its start takes a minute on a busy machine
-NICE = 10  # where both want the same core, an answer gets ten times as much of it
+NICE = 15  # where both want the same core, an answer gets thirty times as much of it
 TOP = Path(__file__).resolve().parents[2]
 
 

@@ -5,7 +5,7 @@
 Prints p50 and p99 in ms of one drawing over plain HTTP (upload, call, answer), and the ratios to
 an app whose panels nobody has opened: for an app in which all of them have been opened, so that
 all they keep is loaded; and for the same app while somebody draws on and has a panel open, which
-asks every so many seconds. First how long the training images take until they can be searched.
+asks every so many seconds. First how long each panel takes, asked for the first and second time.
 """
 
 import argparse
@@ -50,26 +50,19 @@ class Visitor:
     def open_all(self) -> None:
         for network in ("cnn", "mlp"):
             for name in PANELS:
-                while self.ask(name, network).get("pending"):
-                    time.sleep(0.2)
+                times = []
+                for _ in range(2):
+                    start = time.perf_counter()
+                    self.ask(name, network)
+                    times.append((time.perf_counter() - start) * 1000)
+                first, second = times
+                print(f"{name}, {network:<22}first {first:7.1f} ms   second {second:7.1f} ms")
 
     def go_on(self, every: float, stop: threading.Event) -> None:
         turn = 0
         while not stop.wait(every):
             self.ask(PANELS[turn % len(PANELS)])
             turn += 1
-
-
-def embedding_time() -> None:
-    from fashion_model import load
-    from fashion_model import retrieval as similar
-
-    for name in ("cnn", "mlp"):
-        images = similar.SimilarImages(load(name, "cpu").network)
-        wall, own = time.perf_counter(), time.process_time()
-        images.about()
-        wall, own = time.perf_counter() - wall, time.process_time() - own
-        print(f"training images, {name:<17}{own:5.2f} s of one core, {wall:.2f} s on the clock")
 
 
 def start_another() -> tuple[subprocess.Popen[bytes], str]:
@@ -83,10 +76,6 @@ def start_another() -> tuple[subprocess.Popen[bytes], str]:
 
 
 def main(rounds: int, every: float) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    embedding_time()
     used = serving.start()
     process, unused = start_another()
     stop = threading.Event()
