@@ -32,7 +32,7 @@ with gr.Blocks(analytics_enabled=False) as demo:
         return {label: 0.1 for label in app.CLASSES}
     gr.api(predict)
 app.demo = demo.queue(max_size=128, api_open=False, default_concurrency_limit=4)
-os.environ.update(GRADIO_SERVER_PORT="PORT", GRADIO_SERVER_NAME="127.0.0.1")
+os.environ.update(GRADIO_SERVER_PORT="NUMBER", GRADIO_SERVER_NAME="127.0.0.1")
 app.main()
 """
 
@@ -86,7 +86,7 @@ def summary(name: str, times: list[float]) -> tuple[float, float]:
 def over_http(address: str, rounds: int) -> None:
     port = serving.free_port()
     process = subprocess.Popen(
-        [sys.executable, "-c", NOTHING.replace("PORT", str(port))], cwd=serving.APP.parent
+        [sys.executable, "-c", NOTHING.replace("NUMBER", str(port))], cwd=serving.APP.parent
     )
     try:
         nothing = serving.wait_for(process, f"http://127.0.0.1:{port}")
@@ -122,7 +122,7 @@ def in_the_browser(address: str, strokes: int) -> None:
             """() => {
             document.addEventListener(
               "pointerup", () => { window.lifted = performance.now(); window.waited = 0; }, true);
-            document.addEventListener("fashion:answer", () => requestAnimationFrame(() => {
+            document.addEventListener("fashion:prediction", () => requestAnimationFrame(() => {
               window.waited = performance.now() - window.lifted; })); }"""
         )
         times = []
