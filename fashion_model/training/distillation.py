@@ -22,6 +22,7 @@ from fashion_model.training.trainer import TrainConfig
 BATCH = 512
 
 Teacher = Callable[[torch.Tensor], torch.Tensor]  # views (N, C, S, S) -> logits (N, K)
+TaughtBatch = tuple[torch.Tensor, torch.Tensor]  # views (N, C, S, S) and targets bool (N, K)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +118,12 @@ def distillation_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Ten
 
 def taught_loss(
     network: nn.Module,
-    batch: LabelBatch,
+    batch: TaughtBatch,
     config: TaughtConfig,
     teachers: Sequence[Teacher] = (),
     frozen: int = 0,
 ) -> torch.Tensor:
-    """The mean loss of a batch, views (N, C, S, S) and targets bool (N, K), by labels and teachers.
+    """The mean loss of a batch by its labels and, where there are some, by teachers.
 
     frozen: how many of the network's first stages do not learn.
     """

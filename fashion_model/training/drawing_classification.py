@@ -163,12 +163,11 @@ def train(job: Job, material: Material, about: str) -> tuple[nn.Module, Card]:
     data = f"{about}, taught by {' '.join(digest[:12] for digest in digests)}"
     trainer = Trainer(drawing, job.config(STUDENT), seed=job.seed + 1, data=data)
     network, card = job.run(trainer, Drawings(material, STUDENT, teachers), 1)
-    keys = ("seed", "epochs", "config", "seconds")
+    about_first = {key: first[key] for key in ("seed", "epochs", "config", "seconds")}
     about_teachers = [
-        {"network": name, "digest": digest}
-        for name, digest in zip(("drawing", "photo"), digests, strict=True)
+        {"network": "drawing", "digest": digests[0], **about_first},
+        {"network": "photo", "digest": digests[1]},
     ]
-    about_teachers[0] |= {key: first[key] for key in keys}
     seconds = first["seconds"] + card["seconds"]
     more = {"seed": job.seed, "seconds": seconds, "teachers": about_teachers}
     return network, {**first, **card, **more}
