@@ -87,6 +87,8 @@ def test_no_file_is_longer_than_a_newcomer_reads_at_once(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno - node.lineno < 40, node.name
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            assert len([each for each in given if each.arg != "self"]) <= 6, node.name
 
 
 def test_the_page_and_the_readme_stay_small():

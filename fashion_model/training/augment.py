@@ -13,6 +13,44 @@ import torch
 from torch.nn import functional as F
 
 
+@dataclass(frozen=True, kw_only=True)
+class RandomAffine:
+    """How pictures are turned, scaled, sheared and shifted, each by itself; half are flipped too.
+
+    degrees, scale (a share, of each axis), shift (pixels) and shear (a slope) are the half-widths
+    of uniform distributions; sizes is the range of a scale that both axes have.
+    """
+
+    degrees: float = 10.0
+    scale: float = 0.1
+    shift: float = 2.0
+    shear: float = 0.1
+    sizes: tuple[float, float] = (1.0, 1.0)
+
+    def grid(self, shape: Sequence[int], generator: torch.Generator) -> torch.Tensor:
+        """Where the pixels of pictures of shape (N, C, H, W) come from, (N, H, W, 2), as
+        F.grid_sample wants it."""
+        n, _, height, width = shape
+
+        def uniform(half_width: float) -> torch.Tensor:
+            u: torch.Tensor = torch.rand(n, generator=generator, device=generator.device) * 2 - 1
+            return u * half_width
+
+        angle = uniform(math.radians(self.degrees))
+        zoom_x, zoom_y = 1 + uniform(self.scale), 1 + uniform(self.scale)
+        flip = torch.where(uniform(1.0) < 0, -1.0, 1.0)
+        slope = uniform(self.shear)
+        cos, sin = angle.cos(), angle.sin()
+        across = [flip * cos / zoom_x, flip * (slope - sin), 2 * uniform(self.shift) / width]
+        down = [sin, cos / zoom_y, 2 * uniform(self.shift) / height]
+        theta = torch.stack([torch.stack(across, 1), torch.stack(down, 1)], 1)
+        least, most = self.sizes
+        if least < most:
+            size = least + (most - least) * (uniform(0.5) + 0.5)
+            theta[:, :, :2] = theta[:, :, :2] / size.view(-1, 1, 1)
+        return F.affine_grid(theta, list(shape), align_corners=False)
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How 28x28 pictures are changed each time that they are learned.
@@ -30,45 +68,9 @@ class Augmentation:
         moved = shift_and_flip(x, generator, self.shift)
         chosen = torch.rand(len(x), generator=generator, device=x.device) < self.affine_chance
         if chosen.any():
-            grid = affine_grid(x[chosen].shape, generator, shift=self.shift)
+            grid = RandomAffine(shift=self.shift).grid(x[chosen].shape, generator)
             moved[chosen] = F.grid_sample(x[chosen], grid, align_corners=False)
         return erase(moved, generator, self.erase_chance) if self.erase_chance else moved
-
-
-def affine_grid(
-    shape: Sequence[int],
-    generator: torch.Generator,
-    *,
-    degrees: float = 10.0,
-    scale: float = 0.1,
-    shift: float = 2.0,
-    shear: float = 0.1,
-    sizes: tuple[float, float] = (1.0, 1.0),
-) -> torch.Tensor:
-    """For F.grid_sample, (N, H, W, 2): each picture of shape (N, C, H, W) turned, scaled, sheared
-    and shifted, and half of them flipped.
-
-    degrees, scale (a share, of each axis), shift (pixels) and shear (a slope) are the half-widths
-    of uniform distributions; sizes is the range of a scale that both axes have.
-    """
-    n, _, height, width = shape
-
-    def uniform(half_width: float) -> torch.Tensor:
-        u: torch.Tensor = torch.rand(n, generator=generator, device=generator.device) * 2 - 1
-        return u * half_width
-
-    angle = uniform(math.radians(degrees))
-    zoom_x, zoom_y = 1 + uniform(scale), 1 + uniform(scale)
-    flip = torch.where(uniform(1.0) < 0, -1.0, 1.0)
-    slope = uniform(shear)
-    cos, sin = angle.cos(), angle.sin()
-    across = [flip * cos / zoom_x, flip * (slope - sin), 2 * uniform(shift) / width]
-    down = [sin, cos / zoom_y, 2 * uniform(shift) / height]
-    theta = torch.stack([torch.stack(across, 1), torch.stack(down, 1)], 1)
-    if sizes[0] < sizes[1]:
-        size = sizes[0] + (sizes[1] - sizes[0]) * (uniform(0.5) + 0.5)
-        theta[:, :, :2] = theta[:, :, :2] / size.view(-1, 1, 1)
-    return F.affine_grid(theta, list(shape), align_corners=False)
 
 
 def shift_and_flip(x: torch.Tensor, generator: torch.Generator, shift: int = 2) -> torch.Tensor:

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fashion_model.training.augment import Augmentation, affine_grid, erase, mix, shift_and_flip
+from fashion_model.training.augment import Augmentation, RandomAffine, erase, mix, shift_and_flip
 
 STILL = {"degrees": 0.0, "scale": 0.0, "shift": 0.0, "shear": 0.0}
 
 
 def affine(x: torch.Tensor, generator: torch.Generator, **how) -> torch.Tensor:
-    return F.grid_sample(x, affine_grid(x.shape, generator, **how), align_corners=False)
+    return F.grid_sample(x, RandomAffine(**how).grid(x.shape, generator), align_corners=False)
 
 
 def test_shifts_move_whole_pixels_and_flip_at_most():

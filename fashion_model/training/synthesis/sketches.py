@@ -7,7 +7,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from fashion_model.preprocessing.geometry import dilate, erode
-from fashion_model.training.augment import affine_grid
+from fashion_model.training.augment import RandomAffine
 from fashion_model.training.synthesis.garments import Array, color, paper, spoil
 
 SIDE = 112  # of drawings that are tensors
@@ -30,8 +30,10 @@ def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) ->
         moves = (torch.rand(n, 2, cells, cells, generator=generator) * 2 - 1) * reach
         return F.interpolate(moves, (height, width), mode="bicubic")
 
-    grid = affine_grid(x.shape, generator, degrees=8, scale=0.12, shear=0.12, shift=0)
-    grid = 1.12 * grid + (bends(5, wobble) + bends(12, 0.35 * wobble)).permute(0, 2, 3, 1)
+    turned = RandomAffine(degrees=8, scale=0.12, shear=0.12, shift=0)
+    grid = 1.12 * turned.grid(x.shape, generator) + (
+        bends(5, wobble) + bends(12, 0.35 * wobble)
+    ).permute(0, 2, 3, 1)
     return F.grid_sample(x, grid, align_corners=False)
 
 
