@@ -25,10 +25,11 @@ from PIL import Image
 
 from fashion_model import CLASSES, DEFAULT, NETWORKS, checkpoint, datasets, tutorial
 from fashion_model.preprocessing import KINDS
+from fashion_model.visualization import data_url
 from fashion_model.web import server
 from fashion_model.web.api import publish
 from fashion_model.web.panels import BATCH, Inference, Panels
-from fashion_model.web.serialization import MAX_FILE_BYTES, data_url, server_functions
+from fashion_model.web.serialization import MAX_FILE_BYTES, server_functions
 from fashion_model.web.translation import script, translations
 
 STATIC = Path(__file__).resolve().parent / "fashion_model" / "web" / "static"

@@ -26,11 +26,8 @@ save_file(model.state_dict(), "model.safetensors")"""
 
 def detect_device() -> torch.device:
     """The current accelerator (CUDA, MPS, MTIA, XPU) where there is one, else the CPU."""
-    if torch.accelerator.is_available():
-        accelerator = torch.accelerator.current_accelerator()
-        if accelerator is not None:
-            return accelerator
-    return torch.device("cpu")
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
 
 
 def save(

@@ -6,6 +6,7 @@ import mimetypes
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,6 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def _evaluate_dataset(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """The tables, and what --json prints."""
-    from dataclasses import asdict
-
     from fashion_model.datasets import load_fashion_mnist
     from fashion_model.evaluation import model_card, report
     from fashion_model.evaluation.evaluate import evaluate
@@ -66,8 +65,6 @@ def _evaluate_dataset(options: argparse.Namespace) -> tuple[str, dict[str, Any]]
 
 def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """The tables, and what --json prints."""
-    from dataclasses import asdict
-
     from fashion_model import datasets
     from fashion_model.evaluation import confusions, contact_sheet, evaluate, model_card, report
     from fashion_model.evaluation.scores import score_folder
@@ -150,8 +147,6 @@ def _files(names: list[str]) -> Iterator[str]:
 
 def layers(options: argparse.Namespace) -> int:
     """What each layer did with one picture, from its pixels to the answer."""
-    from dataclasses import asdict
-
     from fashion_model import explain
 
     classifier = load(options.network, options.device)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
@@ -104,13 +105,13 @@ def layers(
 def _last_steps(logits: torch.Tensor, calibrated: Calibration) -> list[Step]:
     """From the logits (1, 10 or 11) to the answer."""
     confidences, none = calibration.apply(logits.cpu(), calibrated)
-    outputs, softmax = logits.shape[1], nn.Softmax(dim=1)
+    softmax = nn.Softmax(dim=1)
     x = softmax(logits[:, : len(CLASSES)] / calibrated.temperature)
-    terms, code = arithmetic(logits[0], calibrated), script.softmax(outputs, calibrated)
+    terms, code = arithmetic(logits[0], calibrated), script.softmax(logits.shape[1], calibrated)
     message = sentences.softmax(calibrated.temperature)
     steps = [_step("softmax", "Softmax", repr(softmax), code, x, message, terms=terms)]
     if none.item() > 0:
-        module, code = "(1 - b) * p + b / 10", script.none(outputs, calibrated)
+        module, code = "(1 - b) * p + b / 10", script.none(calibrated)
         message = sentences.say("none", p=f"{none.item():.0%}")
         steps.append(_step("none", "None of the ten", module, code, confidences, message))
     message, y = sentences.say("argmax", label=terms[0].label), confidences.argmax(1)
@@ -180,9 +181,11 @@ def saliency(network: nn.Module, tensor: torch.Tensor, label: int) -> np.ndarray
         odds = (logits[:, label] - others.logsumexp(1)).sum()
         (gradient,) = torch.autograd.grad(odds, versions)
     marks = (gradient.mean(0, keepdim=True) * (x - nothing)).detach().float().cpu()
-    marks = _blurred(marks.sum(1, keepdim=True).clamp(min=0))[0, 0]
-    most = marks.max()
-    return (marks / most if most > 0 else marks).numpy()
+    width = BLUR * marks.shape[-1]
+    radius = math.ceil(2.5 * width)
+    strength = marks.sum(1)[0].clamp(min=0).numpy()
+    shown = ndimage.gaussian_filter(strength, width, radius=radius, mode="constant")
+    return np.asarray(shown / (shown.max() or 1.0))
 
 
 def _rim(x: torch.Tensor) -> torch.Tensor:
@@ -200,17 +203,6 @@ def _fading(size: torch.Size) -> torch.Tensor:
     shares = (torch.arange(VERSIONS) + 0.5).view(-1, 1, 1, 1) / VERSIONS
     smooth = F.interpolate(patches, list(size), mode="bilinear")
     return (smooth + shares - 0.5).clamp(0, 1)
-
-
-def _blurred(marks: torch.Tensor) -> torch.Tensor:
-    """marks (1, 1, H, W) with each value spread over its neighbors."""
-    width = BLUR * marks.shape[-1]
-    radius = math.ceil(2.5 * width)
-    reach = torch.arange(-float(radius), radius + 1)
-    bell = torch.exp(-(reach**2) / (2 * width**2))
-    bell /= bell.sum()
-    marks = F.conv2d(F.pad(marks, (radius, radius, 0, 0)), bell.view(1, 1, 1, -1))
-    return F.conv2d(F.pad(marks, (0, 0, radius, radius)), bell.view(1, 1, -1, 1))
 
 
 def chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

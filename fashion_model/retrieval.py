@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -119,7 +119,7 @@ def _stored(path: Path) -> dict[str, torch.Tensor]:
 
 @lru_cache(maxsize=2)
 def read(sheet: Path = SHEET) -> Subset:
-    """The images of a sheet that write has made. Raises DataError if there is none."""
+    """The images of a sheet, in rows of COLUMNS, and their INDICES. DataError: it is no sheet."""
     try:
         with Image.open(sheet) as picture:
             pixels = np.asarray(picture.convert("L"))
@@ -131,21 +131,3 @@ def read(sheet: Path = SHEET) -> Subset:
         ) from error
     tiles = pixels.reshape(-1, 28, COLUMNS, 28).swapaxes(1, 2).reshape(-1, 28, 28)
     return Subset(tiles[: len(indices)].copy(), indices)
-
-
-def write(images: torch.Tensor, labels: torch.Tensor, each: int, sheet: Path = SHEET) -> None:
-    """A sheet of each images of every class, drawn evenly over images uint8 (N, 28, 28)."""
-    chosen = []
-    for number in range(len(CLASSES)):
-        places = (labels == number).nonzero().flatten()
-        if len(places) < each:
-            raise DataError(f"there are {len(places)} images of {CLASSES[number]}, not {each}.")
-        chosen.append(places[torch.linspace(0, len(places) - 1, each).round().long()])
-    indices = torch.stack(chosen, dim=1).flatten()
-    rows = -(-len(indices) // COLUMNS)
-    tiles = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
-    tiles[: len(indices)] = images[indices].numpy()
-    pixels = tiles.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, -1)
-    text = PngImagePlugin.PngInfo()
-    text.add_text(INDICES, json.dumps(indices.tolist()), zip=True)
-    Image.fromarray(pixels).save(sheet, format="PNG", optimize=True, pnginfo=text)

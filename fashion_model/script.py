@@ -60,13 +60,9 @@ def softmax(outputs: int, calibrated: Calibration) -> str:
     return f"p = nn.Softmax(dim=1)({_cooled(logits, calibrated)})"
 
 
-def none(outputs: int, calibrated: Calibration) -> str:
+def none(calibrated: Calibration) -> str:
     """The lines that spread b, the probability of none of the ten, over p."""
-    if outputs > len(CLASSES):
-        b = f"nn.Softmax(dim=1)({_cooled('logits', calibrated)})[:, {len(CLASSES)}:]"
-    else:
-        weight, bias = calibrated.energy or (0.0, 0.0)
-        b = f"torch.sigmoid({bias:.7g} - {weight:.7g} * logits.logsumexp(1, keepdim=True))"
+    b = f"nn.Softmax(dim=1)({_cooled('logits', calibrated)})[:, {len(CLASSES)}:]"
     return f"b = {b}\np = (1 - b) * p + b / {len(CLASSES)}"
 
 

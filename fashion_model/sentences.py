@@ -1,7 +1,5 @@
 """What a network and its steps have to say, in sentences for somebody who has never seen one."""
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -77,9 +75,6 @@ class Sentence(str):
 
     key: str
     values: dict[str, str]
-
-    def __deepcopy__(self, memo: Any) -> "Sentence":
-        return self
 
 
 def say(key: str, **values: str | int) -> Sentence:

@@ -1,6 +1,9 @@
 """Pictures of what explain found: where the decisive pixels lie, and what layers put out."""
 
+import base64
+import io
 import math
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -77,3 +80,11 @@ def tiled(activations: np.ndarray) -> np.ndarray:
 
 def _squarest(count: int) -> int:
     return next(rows for rows in range(math.isqrt(count), 0, -1) if count % rows == 0)
+
+
+def data_url(picture: Image.Image, **options: Any) -> str:
+    """picture as a page takes it in; options: of its save, format among them."""
+    file = io.BytesIO()
+    picture.save(file, **options)
+    body = base64.b64encode(file.getvalue()).decode()
+    return f"data:image/{options['format'].lower()};base64,{body}"

@@ -11,6 +11,7 @@ from pathlib import Path
 # app under test calls nobody.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ["TQDM_DISABLE"] = "1"
 
 import pytest
 import torch

@@ -1,15 +1,13 @@
 """Temperature and none-of-the-ten against logits whose truth is known, and by hand."""
 
-import json
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from fashion_model.calibration import Calibration, apply, energy, fit, logistic_regression
+from fashion_model.calibration import Calibration, apply, fit
 
 
 def drawn(temperature: float, count: int = 20_000, seed: int = 0):
@@ -25,7 +23,6 @@ def drawn(temperature: float, count: int = 20_000, seed: int = 0):
 def test_the_temperature_of_logits_is_recovered(temperature):
     found = fit(*drawn(temperature))
     assert found.temperature == pytest.approx(temperature, rel=0.02)
-    assert found.energy is None
 
 
 def test_the_temperature_is_the_best_of_a_grid():
@@ -43,11 +40,6 @@ def test_apply_by_hand():
     confidences, b = apply(logits, Calibration(temperature=2.0))
     assert b.tolist() == [0]
     assert confidences[0, 3].item() == pytest.approx(9 / 18)
-    # energy of ten logits of log 0.1: -log(1) = 0, so that b is the sigmoid of the bias
-    even = torch.full((1, 10), math.log(0.1))
-    confidences, b = apply(even, Calibration(energy=(5.0, math.log(3))))
-    assert b.item() == pytest.approx(3 / 4)
-    assert confidences[0].tolist() == pytest.approx([0.1] * 10)
 
 
 def test_a_background_class_takes_its_share_and_spreads_it_evenly():
@@ -60,7 +52,7 @@ def test_a_background_class_takes_its_share_and_spreads_it_evenly():
 
 
 @pytest.mark.parametrize("classes", [10, 11])
-@pytest.mark.parametrize("calibration", [Calibration(), Calibration(0.3, (2.0, -1.0))])
+@pytest.mark.parametrize("calibration", [Calibration(), Calibration(0.3)])
 def test_confidences_sum_to_1_and_keep_the_order_of_logits(classes, calibration):
     logits = 30 * torch.randn(200, classes, generator=torch.Generator().manual_seed(1))
     confidences, b = apply(logits, calibration)
@@ -69,10 +61,6 @@ def test_confidences_sum_to_1_and_keep_the_order_of_logits(classes, calibration)
     assert ((b >= 0) & (b <= 1)).all()
     clear = b < 0.99  # above, all that differs is lost in 1 / 10
     assert torch.equal(confidences.argmax(1)[clear], logits[:, :10].argmax(1)[clear])
-
-
-def test_energy_by_hand():
-    assert energy(torch.tensor([[math.log(2), math.log(6)]])).item() == pytest.approx(-math.log(8))
 
 
 def test_the_background_is_calibrated_by_what_apply_returns():
@@ -89,36 +77,8 @@ def test_the_background_is_calibrated_by_what_apply_returns():
         return -right[targets.any(1)].log().mean().item()
 
     found = fit(logits, targets)
-    assert found.energy is None
     grid = [loss(t) for t in np.geomspace(0.05, 20, 600)]
     assert loss(found.temperature) <= min(grid) + 1e-6
-
-
-def test_things_with_small_logits_are_told_by_their_energy():
-    logits, targets = drawn(1.0, count=2_000)
-    things = 0.5 * torch.randn(1_000, 10, generator=torch.Generator().manual_seed(5))
-    every = torch.cat([logits, things]), torch.cat([targets, torch.zeros(1_000, 10).bool()])
-    found = fit(*every)
-    _, b = apply(every[0], found)
-    assert ((b[:2_000] < 0.5).double().mean() > 0.95) & ((b[2_000:] >= 0.5).double().mean() > 0.9)
-    # b is calibrated itself, where both sides weigh the same: the gradient of the fit is 0
-    assert (b[:2_000].mean() + b[2_000:].mean()).item() / 2 == pytest.approx(1 / 2, abs=0.001)
-    again = Calibration(**json.loads(json.dumps(asdict(found))))  # through a checkpoint's card
-    assert torch.equal(apply(every[0], again)[0], apply(every[0], found)[0])
-
-
-def test_logistic_regression_recovers_its_line():
-    chance = np.random.default_rng(0)
-    x = chance.normal(3, 2, 40_000)
-    positive = chance.random(len(x)) < 1 / (1 + np.exp(-(1.5 * x - 4)))
-    weight, bias = logistic_regression(x[positive], x[~positive])
-    assert (weight, bias) == pytest.approx((1.5, -4), rel=0.05)
-
-
-def test_logistic_regression_stays_finite_where_a_threshold_parts_the_two():
-    weight, bias = logistic_regression(np.array([5.0, 6.0]), np.array([1.0, 2.0]))
-    assert 0 < weight < 10
-    assert math.isfinite(bias)
 
 
 def test_without_a_garment_the_temperature_stays_1():

@@ -20,7 +20,7 @@ from fashion_model.calibration import Calibration, apply
 from fashion_model.classifier import KINDS
 from fashion_model.networks import CLASSIFIERS, READ_28X28, NeuralNetwork
 
-CALIBRATIONS = (Calibration(), Calibration(1.7), Calibration(0.6, (0.3, 1.25)))
+CALIBRATIONS = (Calibration(), Calibration(1.7), Calibration(0.6))
 EXAMPLES = TOP / "fashion_model" / "web" / "static" / "examples"
 
 

@@ -1,17 +1,16 @@
 """What is taken for what: the most frequent confusions of two classes, with pictures of them."""
 
 import base64
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from PIL import Image
 
 from fashion_model.classifier import Classifier
 from fashion_model.evaluation.scores import Outcome
 from fashion_model.networks import CLASSES
+from fashion_model.visualization import data_url
 
 CONFUSIONS = 6  # pairs of classes that are listed
 EXAMPLES = 2  # pictures of each
@@ -58,7 +57,7 @@ def with_examples(
     """
     found = defaultdict(list)
     for picture, truth in pictures:
-        url = data_url(picture)
+        url = as_shown(picture)
         shown = base64.b64decode(url.partition(",")[2])  # what the page will show, not the original
         answer, confidence = next(iter(classifier.predict(shown, kind).items()))
         found[CLASSES[truth], answer].append((confidence, url))
@@ -70,14 +69,8 @@ def with_examples(
     return [replace(each, examples=surest(each)) for each in confusions]
 
 
-def data_url(image: Image.Image | np.ndarray) -> str:
-    """image as a page shows it: a PNG of a gray one, a WebP of one in color."""
-    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    file = io.BytesIO()
-    if image.mode == "L":
-        kind = "png"
-        image.save(file, "PNG", optimize=True)
-    else:
-        kind = "webp"
-        image.save(file, "WEBP", quality=80)
-    return f"data:image/{kind};base64," + base64.b64encode(file.getvalue()).decode()
+def as_shown(picture: Image.Image) -> str:
+    """The data URL of picture: a PNG of a gray one, a WebP of one in color."""
+    if picture.mode == "L":
+        return data_url(picture, format="PNG", optimize=True)
+    return data_url(picture, format="WEBP", quality=80)

@@ -29,18 +29,11 @@ def evaluate(
     return score_dataset(torch.cat(parts).double().numpy(), labels.numpy(), images.numpy())
 
 
-def answer_pictures(
-    classifier: Classifier, pictures: Sequence[LabeledPicture], progress: bool = True
-) -> list[Outcome]:
-    """Each picture from its path, as an upload; one that cannot be read is an Outcome as well.
-
-    progress: a bar on standard error where that is a terminal.
-    """
-    quiet = None if progress else True
-    return [
-        _outcome(classifier, picture)
-        for picture in tqdm(pictures, unit="picture", disable=quiet, mininterval=1.0)
-    ]
+def answer_pictures(classifier: Classifier, pictures: Sequence[LabeledPicture]) -> list[Outcome]:
+    """Each picture from its path, as an upload; one that cannot be read is an Outcome as well. It
+    shows a bar on standard error where that is a terminal."""
+    bar = tqdm(pictures, unit="picture", disable=None, mininterval=1.0)
+    return [_outcome(classifier, picture) for picture in bar]
 
 
 def _outcome(classifier: Classifier, picture: LabeledPicture) -> Outcome:
@@ -53,9 +46,7 @@ def _outcome(classifier: Classifier, picture: LabeledPicture) -> Outcome:
 
 
 def leave_one_source_out(
-    classifiers: Mapping[str, Classifier],
-    pictures: Sequence[LabeledPicture],
-    progress: bool = True,
+    classifiers: Mapping[str, Classifier], pictures: Sequence[LabeledPicture]
 ) -> list[Score]:
     """A Score for each source, by the Classifier that was trained without it, classifiers[source].
 
@@ -68,7 +59,7 @@ def leave_one_source_out(
             raise DataError(f"there is no picture of the source {source!r} to score.")
         kind = some[0].kind
         known = [] if any(p.targets for p in some) else [p for p in pictures if p.targets]
-        outcomes = answer_pictures(classifier, some, progress)
-        garments = answer_pictures(classifier, [p for p in known if p.kind == kind], progress)
+        outcomes = answer_pictures(classifier, some)
+        garments = answer_pictures(classifier, [p for p in known if p.kind == kind])
         found.append(score(source, outcomes, garments))
     return found

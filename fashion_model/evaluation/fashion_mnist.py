@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from fashion_model.evaluation import metrics
-from fashion_model.evaluation.confusions import EXAMPLES, Confusion, data_url, most_frequent
+from fashion_model.evaluation.confusions import EXAMPLES, Confusion, as_shown, most_frequent
 from fashion_model.evaluation.metrics import Bin
 from fashion_model.networks import CLASSES
 
@@ -76,11 +77,11 @@ def _surest(
     truth, answer = CLASSES.index(confusion.truth), CLASSES.index(confusion.answer)
     mistakes = ((labels == truth) & (confidences.argmax(1) == answer)).nonzero()[0]
     order = np.argsort(-confidences[mistakes, answer], kind="stable")
-    return tuple(data_url(images[i]) for i in mistakes[order[:EXAMPLES]])
+    return tuple(as_shown(Image.fromarray(images[i])) for i in mistakes[order[:EXAMPLES]])
 
 
 def _class_score(confusion: np.ndarray, i: int) -> ClassScore:
-    hits, count, answered = (int(n) for n in (confusion[i, i], *_sums(confusion, i)))
+    hits, count, answered = map(int, (confusion[i, i], confusion[i].sum(), confusion[:, i].sum()))
     return ClassScore(
         label=CLASSES[i],
         count=count,
@@ -88,8 +89,3 @@ def _class_score(confusion: np.ndarray, i: int) -> ClassScore:
         precision=hits / max(answered, 1),
         f1=2 * hits / max(count + answered, 1),
     )
-
-
-def _sums(confusion: np.ndarray, i: int) -> tuple[int, int]:
-    """How often the class is there, and how often it is the answer."""
-    return confusion[i].sum(), confusion[:, i].sum()

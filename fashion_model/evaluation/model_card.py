@@ -1,5 +1,6 @@
 """What each network of a classifier is, how good it is and where it fails, as one dict."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def save_results(path: str | Path, kind: str, results: dict[str, Any]) -> None:
     results never outlive the weights that they are about.
     """
     _, card = checkpoint.load(path, "cpu")
-    card["results"] = {**card.get("results", {}), kind: _rounded(results)}
+    rounded = json.loads(json.dumps(results), parse_float=lambda text: round(float(text), DIGITS))
+    card["results"] = {**card.get("results", {}), kind: rounded}
     checkpoint.save_card(path, card)
 
 
@@ -88,11 +90,3 @@ def _about(network: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
         "parameters": parameter_count(network),
         "layers": layers,
     }
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, DIGITS)
-    if isinstance(value, dict):
-        return {key: _rounded(v) for key, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value

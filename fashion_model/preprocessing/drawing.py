@@ -77,17 +77,6 @@ def enclosed(lines: torch.Tensor) -> torch.Tensor:
 
 def filled(line: np.ndarray) -> np.ndarray:
     """line, bool (H, W), with what it encloses, across gaps of two cells too."""
-    regions, _ = ndimage.label(~_grown(np.pad(line, FRINGE)))
-    outside = _grown(regions == regions[0, 0])[FRINGE:-FRINGE, FRINGE:-FRINGE]
+    regions, _ = ndimage.label(~ndimage.binary_dilation(np.pad(line, FRINGE)))
+    outside = ndimage.binary_dilation(regions == regions[0, 0])[FRINGE:-FRINGE, FRINGE:-FRINGE]
     return np.asarray(~outside | line)
-
-
-def _grown(shape: np.ndarray) -> np.ndarray:
-    """shape, bool (H, W), and the four neighbors of each cell on it: ndimage.binary_dilation, in a
-    quarter of its time for so small a picture."""
-    grown = shape.copy()
-    grown[1:] |= shape[:-1]
-    grown[:-1] |= shape[1:]
-    grown[:, 1:] |= shape[:, :-1]
-    grown[:, :-1] |= shape[:, 1:]
-    return grown

@@ -88,7 +88,6 @@ def make_views(
     teacher: nn.Module,
     copies: int,
     change: Callable[[torch.Tensor], torch.Tensor],
-    progress: bool = True,
     bfloat16: bool = True,
 ) -> Views:
     """Views of pixels uint8 (N, 28, 28), changed at random by change, as teacher sees them.
@@ -98,7 +97,7 @@ def make_views(
     teacher.eval().to(memory_format=torch.channels_last)
     views = pixels.repeat(copies, 1, 1)
     logits = torch.empty(len(views), len(CLASSES), dtype=torch.float16, device=views.device)
-    bar = tqdm(total=len(views), desc="views", disable=not progress, mininterval=5.0)
+    bar = tqdm(total=len(views), desc="views", mininterval=5.0)
     # in no order, for change may blend those of a batch, and neighbors are of one photo
     mixed = torch.randperm(len(views), generator=torch.Generator().manual_seed(len(views)))
     for batch in mixed.to(views.device).split(BATCH):
@@ -152,15 +151,10 @@ class TeachersViews:
     """Batches of what a teacher says of views of pixels uint8 (N, 28, 28), and their loss."""
 
     def __init__(
-        self,
-        pixels: torch.Tensor,
-        teacher: nn.Module,
-        config: ViewConfig,
-        seed: int = 0,
-        progress: bool = True,
+        self, pixels: torch.Tensor, teacher: nn.Module, config: ViewConfig, seed: int = 0
     ) -> None:
         self.pixels, self.teacher, self.config = pixels, teacher, config
-        self.seed, self.progress = seed, progress
+        self.seed = seed
         self.steps = math.ceil(len(pixels) / config.batch)
         self.views: Views | None = None
 
@@ -175,7 +169,7 @@ class TeachersViews:
                 return mix(changed, generator, chance) if chance else changed
 
             given = self.pixels.to(device), self.teacher.to(device), self.config.views
-            self.views = make_views(*given, change, self.progress)
+            self.views = make_views(*given, change)
         return self.views
 
     def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:

@@ -7,6 +7,7 @@ together they are right more often than either. So the drawing network goes on w
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -26,10 +27,10 @@ from fashion_model.training.distillation import TaughtConfig, Teacher, taught_lo
 from fashion_model.training.drawing_fields import Variation, redrawn
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.garments import Rng, Wardrobe
 from fashion_model.training.synthesis.lookalikes import lookalike
 from fashion_model.training.synthesis.outlines import garment_drawing
-from fashion_model.training.synthesis.sketches import as_picture, drawn, sketched
+from fashion_model.training.synthesis.sketches import drawn, sketches
 from fashion_model.training.synthesis.things import nonsense
 from fashion_model.training.trainer import Trainer
 
@@ -183,18 +184,11 @@ def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
     return weights
 
 
-def items(
-    labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int, progress: bool = True
-) -> Iterator[Item]:
+def items(labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int) -> Iterator[Item]:
     """All drawings to learn from, the same for the same seed."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    every = [_people(labeled), _by_rule(rng), _sketches(fashion_mnist, rng, generator)]
-    bar = tqdm(desc="drawings", disable=not progress, mininterval=5.0)
-    for items in every:
-        for item in items:
-            bar.update()
-            yield item
-    bar.close()
+    every = _people(labeled), _by_rule(rng), _sketches(fashion_mnist, rng, generator)
+    yield from tqdm(chain(*every), desc="drawings", mininterval=5.0)
 
 
 def _people(labeled: Sequence[LabeledPicture]) -> Iterator[Item]:
@@ -205,7 +199,7 @@ def _people(labeled: Sequence[LabeledPicture]) -> Iterator[Item]:
             yield source, picture.label, decode(picture.path), targets
 
 
-def _by_rule(rng: np.random.Generator) -> Iterator[Item]:
+def _by_rule(rng: Rng) -> Iterator[Item]:
     for i in range(BY_RULE):
         label = i % len(CLASSES)
         yield "rule", CLASSES[label], garment_drawing(rng, label), (label,)
@@ -215,12 +209,7 @@ def _by_rule(rng: np.random.Generator) -> Iterator[Item]:
         yield "lookalike", "", drawn(rng, lookalike(rng)), (NONE,)
 
 
-def _sketches(
-    fashion_mnist: Pairs, rng: np.random.Generator, generator: torch.Generator
-) -> Iterator[Item]:
+def _sketches(fashion_mnist: Pairs, rng: Rng, generator: torch.Generator) -> Iterator[Item]:
     wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
-    for rows in torch.arange(len(wardrobe.labels)).split(250):
-        pixels, masks = (torch.from_numpy(each)[rows] for each in (wardrobe.pixels, wardrobe.masks))
-        lines = sketched(pixels, masks, generator)
-        for line, label in zip(lines, wardrobe.labels[rows.numpy()].tolist(), strict=True):
-            yield "sketch", CLASSES[label], as_picture(line), (label,)
+    for picture, label in sketches(wardrobe, np.arange(len(wardrobe.labels)), generator):
+        yield "sketch", CLASSES[label], picture, (label,)

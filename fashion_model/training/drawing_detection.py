@@ -20,7 +20,7 @@ from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import as_rgb
 from fashion_model.preprocessing.segmentation import SIDE, small
 from fashion_model.training.segmentation import inked
-from fashion_model.training.synthesis.garments import Array, Wardrobe, ground, spoil
+from fashion_model.training.synthesis.garments import Array, Rng, Wardrobe, as_bytes, ground, spoil
 from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import product, snapshot
 from fashion_model.training.synthesis.sketches import on_sheet, penned, scribbles, sketched
@@ -34,16 +34,12 @@ WEIGHTS = {"photos": 3.0}  # of a source; others 1: a phone photo is what most p
 
 
 def learn_drawings(
-    segmenter: Segmenter,
-    labeled: Sequence[LabeledPicture],
-    fashion_mnist: Pairs,
-    seed: int = 0,
-    progress: bool = True,
+    segmenter: Segmenter, labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int = 0
 ) -> None:
     """Learn segmenter.drawing anew, from people's photos and drawings and from made-up ones."""
     features, weights, is_drawing = [], [], []
     for source, drawings, pictures in _sources(labeled, fashion_mnist, seed):
-        found = _features(segmenter, _shown(pictures, source, progress))
+        found = _features(segmenter, tqdm(pictures, desc=source, mininterval=5.0))
         if len(found):
             features.append(found)
             weights.append(torch.full((len(found),), WEIGHTS.get(source, 1.0) / len(found)))
@@ -55,26 +51,17 @@ def learn_drawings(
 
 
 def drawing_accuracy(
-    segmenter: Segmenter,
-    labeled: Sequence[LabeledPicture],
-    fashion_mnist: Pairs,
-    seed: int = 0,
-    progress: bool = True,
+    segmenter: Segmenter, labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int = 0
 ) -> dict[str, float]:
     """Of each source of pictures, the share of which segmenter tells whether they are drawings."""
     shares = {}
     for source, drawings, pictures in _sources(labeled, fashion_mnist, seed):
-        found = _features(segmenter, _shown(pictures, source, progress))
+        found = _features(segmenter, tqdm(pictures, desc=source, mininterval=5.0))
         if len(found):
             with torch.inference_mode():
                 answers = segmenter.drawing(found).squeeze(1) > 0
             shares[source] = (answers == drawings).float().mean().item()
     return shares
-
-
-def _shown(pictures: Iterator[Image.Image], name: str, progress: bool) -> Iterable[Image.Image]:
-    bar: Iterable[Image.Image] = tqdm(pictures, desc=name, disable=not progress, mininterval=5.0)
-    return bar
 
 
 def _regression(
@@ -124,11 +111,12 @@ def _sources(
     yield "photos", False, _photos(photos, rng)
     yield "products", False, (product(rng, wardrobe) for _ in range(EACH))
     yield "snapshots", False, (Image.fromarray(snapshot(rng, wardrobe)[0]) for _ in range(EACH))
-    yield "grounds", False, (_picture(spoil(rng, ground(rng, SIDE))) for _ in range(EACH))
+    grounds = (spoil(rng, ground(rng, SIDE)) for _ in range(EACH))
+    yield "grounds", False, (Image.fromarray(as_bytes(each)) for each in grounds)
 
 
 def _by_people(
-    drawings: Sequence[LabeledPicture], rng: np.random.Generator, generator: torch.Generator
+    drawings: Sequence[LabeledPicture], rng: Rng, generator: torch.Generator
 ) -> Iterator[Array]:
     """EACH of drawings, half with another pen: float32 (112, 112), 1 on ink."""
     for _ in range(EACH if drawings else 0):
@@ -140,9 +128,7 @@ def _by_people(
         yield line[0, 0].numpy()
 
 
-def _made_up(
-    wardrobe: Wardrobe, rng: np.random.Generator, generator: torch.Generator
-) -> Iterator[Array]:
+def _made_up(wardrobe: Wardrobe, rng: Rng, generator: torch.Generator) -> Iterator[Array]:
     """EACH drawings: by rule, of Fashion-MNIST's images, and scribbles, as many of each."""
     for i in range(EACH):
         if i % 3 == 0:
@@ -165,10 +151,10 @@ def _inked(lines: Sequence[Array], generator: torch.Generator) -> Iterator[Image
     for start in range(0, len(lines), BATCH):
         some = torch.from_numpy(np.stack(lines[start : start + BATCH]))[:, None]
         for sheet in inked(some.float(), generator):
-            yield _picture(sheet.permute(1, 2, 0).numpy())
+            yield Image.fromarray(as_bytes(sheet.permute(1, 2, 0).numpy()))
 
 
-def _photos(labeled: Sequence[LabeledPicture], rng: np.random.Generator) -> Iterator[Image.Image]:
+def _photos(labeled: Sequence[LabeledPicture], rng: Rng) -> Iterator[Image.Image]:
     """Photos as they are and in COPIES, nearer and in another light."""
     for item in labeled:
         picture = decode(item.path).convert("RGB")
@@ -178,9 +164,4 @@ def _photos(labeled: Sequence[LabeledPicture], rng: np.random.Generator) -> Iter
             width, height = picture.size
             box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
             near = np.asarray(picture.resize((SIDE, SIDE), box=box), np.float32) / 255
-            yield _picture(spoil(rng, near))
-
-
-def _picture(array: Array) -> Image.Image:
-    """array (H, W, 3) in about [0, 1] as a picture."""
-    return Image.fromarray((np.clip(array, 0, 1) * 255).astype(np.uint8))
+            yield Image.fromarray(as_bytes(spoil(rng, near)))

@@ -15,12 +15,12 @@ SIDE = 84  # pixels a side of an image that is shown as a photo
 BATCH = 50
 
 
-def embeddings(network: nn.Module, kind: str, progress: bool = True) -> torch.Tensor:
+def embeddings(network: nn.Module, kind: str) -> torch.Tensor:
     """What network makes of each image, as a picture of this kind: float32 (N, D)."""
     images = torch.from_numpy(retrieval.read().images)
     found = [
         retrieval.embed(network, as_kind(part, kind))
-        for part in tqdm(images.split(BATCH), desc=kind, disable=not progress)
+        for part in tqdm(images.split(BATCH), desc=kind)
     ]
     return torch.cat(found)
 

@@ -1,25 +1,27 @@
 """How the networks that read pictures in detail are made: one for photos, one for drawings."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from fashion_model import checkpoint, datasets, retrieval
 from fashion_model.calibration import fit
-from fashion_model.classifier import load
+from fashion_model.classifier import LONGEST, load
 from fashion_model.datasets import LabeledPicture
 from fashion_model.errors import InputError
-from fashion_model.preprocessing import drawing, photo
+from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training import drawing_classification, imagenet
 from fashion_model.training.embeddings import embeddings
 from fashion_model.training.job import Card, Job, people_card
 from fashion_model.training.pictures import NONE, one_hot
+
+NO_DETECTORS = Detectors(nn.Identity())  # a picture of a known kind, in detail, needs none
 
 
 def train_photo(job: Job) -> Path:
@@ -29,7 +31,7 @@ def train_photo(job: Job) -> Path:
     learn, held = job.people()
     own, _ = job.fashion_mnist()
     segmenter, _ = checkpoint.load("segmenter", "cpu")
-    pools = photo_pictures.pools(learn, own, segmenter, job.seed, job.progress)
+    pools = photo_pictures.pools(learn, own, segmenter, job.seed)
     about = f"{len(learn)} pictures and {len(own[0])} images"
     trained, card = photo_classification.train(job, pools, about)
     card |= {"architecture": "efficientnet-lite0", "start": imagenet.IMAGES}
@@ -40,7 +42,7 @@ def train_drawing(job: Job) -> Path:
     """What reads drawings: their lines, and what they enclose."""
     learn, held = job.people()
     own, _ = job.fashion_mnist()
-    items = drawing_classification.items(learn, own, job.seed, job.progress)
+    items = drawing_classification.items(learn, own, job.seed)
     material = drawing_classification.Material.of(items)
     about = f"{len(learn)} pictures and {len(own[0])} images"
     network, card = drawing_classification.train(job, material, about)
@@ -68,7 +70,7 @@ def train_embeddings(job: Job) -> Path:
     """What the networks of the cnn make of the images that retrieval looks through."""
     path = job.out or retrieval.EMBEDDINGS
     found = {
-        checkpoint.digest(network): embeddings(network, kind, job.progress)
+        checkpoint.digest(network): embeddings(network, kind)
         for kind, network in load("cnn", job.device).networks.items()
     }
     retrieval.write_embeddings(found, path)
@@ -83,14 +85,9 @@ def in_detail(
     for item in datasets.corrected(labeled):
         if item.kind != kind or item.vague:
             continue
-        picture = decode(item.path)
-        try:
-            if kind == "photo":
-                yield photo.in_color(picture)[0], item.targets
-            else:
-                yield drawing.in_detail(drawing.strokes(np.asarray(picture))), item.targets
-        except InputError:
-            continue
+        picture = decode(item.path, longest=LONGEST)
+        with suppress(InputError):
+            yield preprocess(picture, NO_DETECTORS, kind, in_detail=[kind]).tensor, item.targets
 
 
 def scores(

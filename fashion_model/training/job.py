@@ -61,7 +61,6 @@ class Job:
     seed: int = 0
     out: Path | None = None
     device: str | None = None
-    progress: bool = True
 
     @property
     def path(self) -> Path:
@@ -126,7 +125,6 @@ class Job:
             source.steps,
             state=self.state(member),
             watch=None if watched is None else watcher(watched, fold),
-            progress=self.progress,
         )
         network = fold(average).to(memory_format=torch.contiguous_format)  # as it will be loaded
         count = sum(p.numel() for p in network.parameters())

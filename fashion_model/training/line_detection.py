@@ -18,6 +18,7 @@ from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.classification import as_input, logits_of
+from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.things import nonsense
 from fashion_model.training.trainer import TrainConfig
@@ -40,7 +41,6 @@ class Lines:
         images: torch.Tensor,
         config: TrainConfig,
         seed: int = 0,
-        progress: bool = True,
     ) -> None:
         """labeled: drawings by people, and photos, which are left out; images uint8 (N, 28, 28):
         Fashion-MNIST's."""
@@ -49,7 +49,7 @@ class Lines:
         copies = [COPIES] * len(drawings) + [1] * BY_RULE
         drawings += [
             nonsense(rng) if i % 3 == 0 else garment_drawing(rng, i % len(CLASSES))
-            for i in tqdm(range(BY_RULE), desc="by rule", disable=not progress, mininterval=5.0)
+            for i in tqdm(range(BY_RULE), desc="by rule", mininterval=5.0)
         ]
         self.lines = _bitmaps(np.repeat(np.arange(len(drawings)), copies), drawings, rng)
         self.images, self.batch = images, config.batch
@@ -91,7 +91,7 @@ def accuracies(
     }
 
 
-def bitmap(drawing: Image.Image, rng: np.random.Generator) -> np.ndarray:
+def bitmap(drawing: Image.Image, rng: Rng) -> np.ndarray:
     """drawing, "L" and dark on light, uint8 (28, 28) and bright on black.
 
     Thin or thick, trimmed or not, stretched or not, 20 to 28 pixels long.
@@ -119,9 +119,7 @@ def _drawings(labeled: Sequence[LabeledPicture]) -> list[Image.Image]:
     return [decode(item.path).convert("L") for item in labeled if item.kind == "drawing"]
 
 
-def _bitmaps(
-    which: np.ndarray, drawings: Sequence[Image.Image], rng: np.random.Generator
-) -> torch.Tensor:
+def _bitmaps(which: np.ndarray, drawings: Sequence[Image.Image], rng: Rng) -> torch.Tensor:
     """A bitmap of each of these drawings, uint8 (N, 28, 28)."""
     made = [bitmap(drawings[i], rng) for i in which]
     return torch.from_numpy(np.stack(made)) if made else torch.zeros(0, 28, 28).byte()

@@ -28,6 +28,7 @@ from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool
 from fashion_model.training.photo_views import pasted, view
 from fashion_model.training.pictures import one_hot
+from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.trainer import Trainer
 
 CHALK = 0.1  # share of the drawings that are shown bright on dark
@@ -96,7 +97,7 @@ class Photos:
             x = torch.from_numpy(np.stack(views)).to(device).permute(0, 3, 1, 2).float() / 255
             yield x.contiguous(memory_format=torch.channels_last), one_hot(targets).to(device)
 
-    def view(self, rng: np.random.Generator) -> tuple[Any, tuple[int, ...]]:
+    def view(self, rng: Rng) -> tuple[Any, tuple[int, ...]]:
         """A view, uint8 (side, side, 3), of some picture, and the picture's targets."""
         name = self.names[int(rng.choice(len(self.names), p=self.shares))]
         picture, targets = self.pools[name].draw(rng)

@@ -19,7 +19,9 @@ from fashion_model.training.synthesis.garments import (
     TROUSER,
     Array,
     Cutout,
+    Rng,
     Wardrobe,
+    as_bytes,
     dyed,
     ground,
     paper,
@@ -67,22 +69,18 @@ class Pool:
         _, power = POOLS[name]
         return Pool(items, balanced([targets for _, targets in items], power).numpy())
 
-    def draw(self, rng: np.random.Generator) -> Item:
+    def draw(self, rng: Rng) -> Item:
         return self.items[int(rng.choice(len(self.items), p=self.weights))]
 
 
 def pools(
-    labeled: Sequence[LabeledPicture],
-    fashion_mnist: Pairs,
-    segmenter: nn.Module,
-    seed: int,
-    progress: bool = True,
+    labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, segmenter: nn.Module, seed: int
 ) -> dict[str, Pool]:
     """All that is learned from, by the names of POOLS; those that stay empty are left out."""
     rng = np.random.default_rng(seed)
     found: dict[str, list[Item]] = {name: [] for name in POOLS}
     every = list(with_targets(labeled))
-    for picture, targets in tqdm(every, desc="photos", disable=not progress, mininterval=5.0):
+    for picture, targets in tqdm(every, desc="photos", mininterval=5.0):
         array, name = _array(picture), _pool(picture, targets)
         found[name].append((array, targets))
         if name == "home" and len(targets) == 1 and NONE not in targets:
@@ -93,7 +91,7 @@ def pools(
     found["people"] = [_person(rng, wardrobe) for _ in range(PEOPLE)]
     for _ in range(GROUNDS):
         canvas = paper(rng, SIDE) if rng.random() < 0.3 else ground(rng, SIDE)
-        found["grounds"].append((_bytes(spoil(rng, canvas)), (NONE,)))
+        found["grounds"].append((as_bytes(spoil(rng, canvas)), (NONE,)))
     return {name: Pool.of(name, items) for name, items in found.items() if items}
 
 
@@ -126,10 +124,10 @@ def cut_out(picture: Array, segmenter: nn.Module) -> Array | None:
     if len(rows) < 20 or len(columns) < 20:
         return None
     box = np.s_[max(rows[0] - 2, 0) : rows[-1] + 3, max(columns[0] - 2, 0) : columns[-1] + 3]
-    return np.dstack([picture, _bytes(alpha)])[box].copy()
+    return np.dstack([picture, as_bytes(alpha)])[box].copy()
 
 
-def _wardrobe(rng: np.random.Generator, fashion_mnist: Pairs, cutouts: Sequence[Item]) -> Wardrobe:
+def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[Item]) -> Wardrobe:
     images, labels = (tensor.numpy() for tensor in fashion_mnist)
     chosen = [rng.permutation(np.flatnonzero(labels == k))[:n] for k, n in enumerate(DYED)]
     real: dict[int, list[Cutout]] = {}
@@ -140,21 +138,17 @@ def _wardrobe(rng: np.random.Generator, fashion_mnist: Pairs, cutouts: Sequence[
     return Wardrobe.of(images[every], labels[every], real)
 
 
-def _dyed(rng: np.random.Generator, wardrobe: Wardrobe) -> Iterator[Item]:
+def _dyed(rng: Rng, wardrobe: Wardrobe) -> Iterator[Item]:
     for pixels, mask, label in zip(wardrobe.pixels, wardrobe.masks, wardrobe.labels, strict=True):
         garment = trimmed(dyed(rng, pixels, mask))
         soft = 0.8 if rng.random() < 0.5 else 0.0
         color = ndimage.gaussian_filter(garment.color, (soft, soft, 0), mode="mirror")
-        yield _bytes(np.dstack([color, garment.mask])), (int(label),)
+        yield as_bytes(np.dstack([color, garment.mask])), (int(label),)
 
 
-def _person(rng: np.random.Generator, wardrobe: Wardrobe) -> Item:
+def _person(rng: Rng, wardrobe: Wardrobe) -> Item:
     label = int(rng.choice(list(WORN), p=list(WORN.values())))
     canvas = paper(rng, SIDE) if rng.random() < 0.7 else ground(rng, SIDE)
     other = wardrobe.garment(rng, 0 if label == TROUSER else TROUSER, 0.7)
     worn(rng, canvas, wardrobe.garment(rng, label, 0.7), label, other)
-    return _bytes(canvas), (label,)
-
-
-def _bytes(canvas: Array) -> Array:
-    return (np.clip(canvas, 0, 1) * 255).astype(np.uint8)
+    return as_bytes(canvas), (label,)

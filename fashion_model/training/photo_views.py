@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from fashion_model.errors import DataError
-from fashion_model.training.synthesis.garments import Array
+from fashion_model.training.synthesis.garments import Array, Rng
 
 try:
     import cv2
@@ -19,8 +19,6 @@ except ImportError as error:
     ) from error
 
 cv2.setNumThreads(1)
-
-Rng = np.random.Generator
 
 
 def view(

@@ -29,7 +29,7 @@ from fashion_model.training.synthesis.sketches import (
     as_picture,
     penned,
     scribbles,
-    sketched,
+    sketches,
     warped,
 )
 from fashion_model.training.synthesis.things import nonsense
@@ -81,17 +81,6 @@ class Pictures:
     def from_labels(images: torch.Tensor, labels: torch.Tensor) -> "Pictures":
         """images uint8 (N, 28, 28) with one class each, labels int (N,)."""
         return Pictures(images, F.one_hot(labels.long(), len(CLASSES)).bool())
-
-    @staticmethod
-    def concatenate(parts: "Sequence[Pictures]") -> "Pictures":
-        """One after the other; with confidences where all that are not empty have them."""
-        taught = [part.confidences for part in parts if part.confidences is not None]
-        whole = bool(taught) and len(taught) == sum(len(part) > 0 for part in parts)
-        return Pictures(
-            torch.cat([part.pixels for part in parts]),
-            torch.cat([part.targets for part in parts]),
-            torch.cat(taught) if whole else None,
-        )
 
 
 def read(items: Iterable[Item], segmenter: nn.Module, teacher: Teacher | None = None) -> Pictures:
@@ -196,13 +185,8 @@ def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterat
     for _ in range(MADE_UP):
         array, _, label = snapshot(rng, wardrobe)
         yield Image.fromarray(array), "photo", (label,)
-    rows = torch.arange(len(wardrobe.labels))[:MADE_UP]
-    for part in rows.split(250):
-        pixels, masks = (torch.from_numpy(each)[part] for each in (wardrobe.pixels, wardrobe.masks))
-        for line, label in zip(
-            sketched(pixels, masks, generator), wardrobe.labels[part.numpy()], strict=True
-        ):
-            yield as_picture(line), "drawing", (int(label),)
+    for picture, label in sketches(wardrobe, np.arange(len(wardrobe.labels)), generator):
+        yield picture, "drawing", (label,)
 
 
 def by_rule(generator: torch.Generator, seed: int) -> Iterator[Item]:

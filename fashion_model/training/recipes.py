@@ -13,11 +13,7 @@ from fashion_model import datasets as data
 from fashion_model.classifier import load
 from fashion_model.errors import DataError
 from fashion_model.networks import ConvolutionalNetwork, Segmenter, ensemble
-from fashion_model.training import (
-    drawing_detection,
-    line_detection,
-    segmentation,
-)
+from fashion_model.training import drawing_detection, line_detection, segmentation
 from fashion_model.training import pictures as corpus
 from fashion_model.training.augment import Augmentation
 from fashion_model.training.cache import cached
@@ -96,7 +92,7 @@ def _mlp(job: Job) -> Path:
     held_out = Pictures.from_labels(*validation)
     teacher, teacher_card = checkpoint.load("cnn", job.on)
     digest = checkpoint.digest(teacher)
-    source = TeachersViews(images, teacher, MLP, job.seed, job.progress)
+    source = TeachersViews(images, teacher, MLP, job.seed)
     about = f"{len(images)} images, taught by {digest[:12]}"
     network, card = job.fit("mlp", MLP, source, about, watched=held_out)
     scores = {key: teacher_card.get(key) for key in ("accuracy", "held_out")}
@@ -129,7 +125,7 @@ def _mlp_people(job: Job) -> Path:
 
     def make() -> dict[str, torch.Tensor]:
         items = corpus.for_people(learn, own, job.seed)
-        bar = tqdm(items, desc="pictures", disable=not job.progress, mininterval=5.0)
+        bar = tqdm(items, desc="pictures", mininterval=5.0)
         return corpus.read(bar, segmenter, teacher).tensors()
 
     people = Pictures(**cached("people", make, learn, segmenter, str(job.seed), *digests))
@@ -145,14 +141,12 @@ def _segmenter(job: Job) -> Path:
     """What cuts garments out of photos, and tells drawings."""
     learn, held = job.people()
     own, validation = job.fashion_mnist()
-    masks = segmentation.Masks(learn, own, segmentation.CONFIG, job.seed, job.progress)
+    masks = segmentation.Masks(learn, own, segmentation.CONFIG, job.seed)
     given = "segmenter", segmentation.CONFIG, masks, f"{len(learn)} pictures"
     network, card = job.fit(*given)
     segmenter = cast(Segmenter, network.cpu())
-    drawing_detection.learn_drawings(segmenter, learn, own, job.seed, job.progress)
-    scores = drawing_detection.drawing_accuracy(
-        segmenter, held, validation, job.seed + 1, job.progress
-    )
+    drawing_detection.learn_drawings(segmenter, learn, own, job.seed)
+    scores = drawing_detection.drawing_accuracy(segmenter, held, validation, job.seed + 1)
     return job.save(segmenter, {**card, "accuracy": scores, **people_card()})
 
 
@@ -161,7 +155,7 @@ def _line_detector(job: Job) -> Path:
     learn, held = job.people()
     (images, _), (validation, _) = job.fashion_mnist()
     config = line_detection.CONFIG
-    source = line_detection.Lines(learn, images, config, job.seed, job.progress)
+    source = line_detection.Lines(learn, images, config, job.seed)
     about = f"{len(images)} images and {len(learn)} pictures"
     network, card = job.fit("line-detector", config, source, about)
     scores = line_detection.accuracies(network, held, validation, job.seed)

@@ -53,10 +53,9 @@ class Masks:
         fashion_mnist: Pairs,
         config: TrainConfig,
         seed: int = 0,
-        progress: bool = True,
     ) -> None:
         """labeled: photos and drawings by people; fashion_mnist: images to make up more of."""
-        made = _material(labeled, fashion_mnist, seed, progress)
+        made = _material(labeled, fashion_mnist, seed)
         self.photos, self.masks, self.drawings = made
         self.batch, self.steps = config.batch, EPOCH // config.batch
 
@@ -120,13 +119,13 @@ def grabcut(picture: Image.Image) -> Array:
 
 
 def _material(
-    labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int, progress: bool
+    labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Photos uint8 (N, 96, 96, 3), masks uint8 (N, 96, 96), drawings bool (M, 1, 112, 112)."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     photos, masks, sheets = [], [], []
     cutouts: dict[int, list[Cutout]] = {}
-    for item in tqdm(labeled, desc="photos", disable=not progress, mininterval=5.0):
+    for item in tqdm(labeled, desc="photos", mininterval=5.0):
         picture = decode(item.path)
         if item.kind == "drawing":
             sheets.append(255 - np.asarray(picture.convert("L").resize((112, 112))))
@@ -143,7 +142,7 @@ def _material(
             cutouts.setdefault(CUTOUTS[item.label], []).append(cutout)
     photos, masks = 2 * photos, 2 * masks  # real ones count twice
     wardrobe = Wardrobe.sample(*fashion_mnist, SNAPSHOTS, rng, cutouts)
-    for _ in tqdm(range(SNAPSHOTS), desc="made up", disable=not progress, mininterval=5.0):
+    for _ in tqdm(range(SNAPSHOTS), desc="made up", mininterval=5.0):
         made_up, exact, _ = snapshot(rng, wardrobe)
         photos.append(made_up)
         masks.append(exact)

@@ -106,7 +106,6 @@ class Trainer:
         *,
         state: Path | None = None,
         watch: Callable[[nn.Module], dict[str, float]] | None = None,
-        progress: bool = True,
     ) -> nn.Module:
         """Train for all epochs that are left; the average, in eval mode and with its batch norm.
 
@@ -118,7 +117,7 @@ class Trainer:
         self._schedules = [LambdaLR(each, self._share(last)) for each in self.optimizers]
         if state is not None and state.exists():
             self.resume(state)
-        bar = tqdm(total=last, initial=self.step, unit="step", disable=not progress, mininterval=1)
+        bar = tqdm(total=last, initial=self.step, unit="step", mininterval=1)
         while self.epoch < self.config.epochs:
             started, total = time.perf_counter(), 0.0
             # what is dropped, say, is the same after a stop
@@ -167,16 +166,19 @@ class Trainer:
         """Go on where the training that saved path stopped; it must have been the same one."""
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            identity = state["training"]
+        except (
+            OSError,
+            EOFError,
+            RuntimeError,
+            LookupError,
+            TypeError,
+            pickle.PickleError,
+        ) as error:
             # torch's own text is long, and advises to load what is not safe
             raise CheckpointError(
                 f"{path} cannot be read ({type(error).__name__}): delete it to start anew."
             ) from error
-        identity = state.get("training") if isinstance(state, dict) else None
-        if identity is None:
-            raise CheckpointError(
-                f"{path} cannot be read (no state of a training): delete it to start anew."
-            )
         if identity != self._identity():
             raise CheckpointError(
                 f"{path} is the state of another training ({identity}). Delete it to start anew, "

@@ -25,8 +25,9 @@ from fashion_model.evaluation.model_card import model_card
 from fashion_model.explain import Step
 from fashion_model.preprocessing import ModelInput
 from fashion_model.retrieval import about, nearest
+from fashion_model.visualization import data_url
 from fashion_model.web import serialization
-from fashion_model.web.serialization import Reply, data_url, picture_bytes, sentence_to_json
+from fashion_model.web.serialization import Reply, picture_bytes, sentence_to_json
 from fashion_model.web.visitor_networks import VisitorNetworks
 
 BATCH = 16  # pictures in one pass, at most: with so many callers, half as many again are answered

@@ -2,7 +2,6 @@
 
 import base64
 import functools
-import io
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 from gradio_client.utils import is_file_obj_with_meta
-from PIL import Image
 
 from fashion_model import CLASSES, FashionModelError, InputError, Prediction
 from fashion_model.sentences import Sentence
+from fashion_model.visualization import data_url
 
 MAX_FILE_BYTES = 20 * 1024 * 1024  # of an upload, which Gradio counts, and of a data URL
 SEGMENTED_PIXELS = 360  # longest side on the page
@@ -51,13 +50,6 @@ def error_to_json(error: FashionModelError) -> Reply:
 def sentence_to_json(sentence: Sentence) -> Reply:
     """As error_to_json."""
     return {"text": sentence, "key": f"says.{sentence.key}", "values": sentence.values}
-
-
-def data_url(picture: Image.Image, **options: Any) -> str:
-    file = io.BytesIO()
-    picture.save(file, **options)
-    body = base64.b64encode(file.getvalue()).decode()
-    return f"data:image/{options['format'].lower()};base64,{body}"
 
 
 def decode_data_url(url: str) -> bytes:

@@ -95,7 +95,7 @@ def time_steps(name: str, steps: int) -> tuple[dict[str, float], int]:
     with FlopCounterMode(display=False) as counted:
         batch = next(iter(source.batches(0, trainer.generator)))
         source.loss(trainer.network.train(), batch).backward()
-    trainer.fit(batches, loss, steps + WARM_UP, progress=False)
+    trainer.fit(batches, loss, steps + WARM_UP)
     medians = {part: statistics.median(found[WARM_UP:]) for part, found in times.items()}
     return medians, counted.get_total_flops()
 

@@ -43,7 +43,7 @@ def test_evaluate_uses_the_classifiers_own_confidences(classifier, sheet):
 
 
 def test_a_folder_from_its_files_to_the_figures(folder, classifier, sheet):
-    outcomes = answer_pictures(classifier, data.load_labeled(folder), progress=False)
+    outcomes = answer_pictures(classifier, data.load_labeled(folder))
     score = score_folder(outcomes)
     home, doodle = sorted(score.sources, key=lambda s: s.name, reverse=True)
 
@@ -82,14 +82,14 @@ def test_each_source_is_answered_by_its_own_network(folder, classifier, sheet):
     other = Classifier(classifier.networks, cards, classifier.detectors)
     classifiers = {"home": classifier, "doodle": other}
     pictures = data.load_labeled(folder)
-    home, doodle = leave_one_source_out(classifiers, pictures, progress=False)
+    home, doodle = leave_one_source_out(classifiers, pictures)
     assert (home.name, home.count, home.others) == ("home", 4, 2)
     assert (doodle.name, doodle.count, doodle.others) == ("doodle", 0, 1)
     # the cat against all garments, by the network that was trained without doodles
     sure = {i: next(iter(other.predict(sheet[i][0]).values())) for i in (5, 9)}
     assert doodle.auroc == pytest.approx(((sure[9] > sure[5]) * 3 + (sure[9] == sure[5]) * 1.5) / 4)
     with pytest.raises(DataError, match="'worn'"):
-        leave_one_source_out({"worn": classifier}, pictures, progress=False)
+        leave_one_source_out({"worn": classifier}, pictures)
 
 
 def test_the_command_on_fashion_mnist(network, made_up_data, tmp_path, capsys):

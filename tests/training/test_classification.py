@@ -172,7 +172,7 @@ def test_teacher_and_labels_have_a_say_by_trust_where_somebody_was_asked():
 
 def trained(source, config) -> nn.Module:
     trainer = Trainer(untrained("mlp", 0, CPU), config)
-    return fold(trainer.fit(source.batches, source.loss, source.steps, progress=False))
+    return fold(trainer.fit(source.batches, source.loss, source.steps))
 
 
 def test_labels_are_learned():

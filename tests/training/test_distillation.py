@@ -52,9 +52,7 @@ def bars(count: int) -> torch.Tensor:
 
 def test_views_are_what_the_teacher_was_asked_about():
     pixels, teacher = bars(30), Brightest()
-    views = make_views(
-        pixels, teacher, 3, lambda x: x.roll(1, 3) * 0.5, bfloat16=False, progress=False
-    )
+    views = make_views(pixels, teacher, 3, lambda x: x.roll(1, 3) * 0.5, bfloat16=False)
     assert views.copies == 3
     assert (views.pixels.dtype, tuple(views.pixels.shape)) == (torch.uint8, (90, 28, 28))
     assert torch.equal(views.pixels, (pixels.roll(1, 2) // 2).repeat(3, 1, 1))
@@ -74,7 +72,7 @@ def test_pictures_that_follow_each_other_are_changed_in_other_company(monkeypatc
         batches.append({int(tone) for tone in (x[:, 0, 0, 0] * 255).round()})
         return x
 
-    views = make_views(pixels, Brightest(), 1, change, bfloat16=False, progress=False)
+    views = make_views(pixels, Brightest(), 1, change, bfloat16=False)
     assert torch.equal(views.pixels, pixels)
     assert sum(map(len, batches)) == 120
     apart = [max(batch) - min(batch) for batch in batches]
@@ -158,16 +156,16 @@ def test_a_student_learns_what_its_teacher_says_of_views():
     )
     pixels = bars(100)
     pictures = Pictures.from_labels(pixels, logits_of(Brightest(), pixels).argmax(1))
-    source = TeachersViews(pictures.pixels, Brightest(), config, progress=False)
+    source = TeachersViews(pictures.pixels, Brightest(), config)
     trainer = Trainer(untrained("mlp", 0, CPU), config)
-    student = trainer.fit(source.batches, source.loss, source.steps, progress=False)
+    student = trainer.fit(source.batches, source.loss, source.steps)
     assert accuracy(fold(student), pictures) > 0.9
     views = source.make(CPU)
     assert views is source.make(CPU)
-    again = TeachersViews(pictures.pixels, Brightest(), config, progress=False).make(CPU)
+    again = TeachersViews(pictures.pixels, Brightest(), config).make(CPU)
     assert torch.equal(again.pixels, views.pixels)
     plain = replace(config, mix_chance=0.0)
-    unmixed = TeachersViews(pictures.pixels, Brightest(), plain, progress=False).make(CPU).pixels
+    unmixed = TeachersViews(pictures.pixels, Brightest(), plain).make(CPU).pixels
     own = {tuple(row) for row in pictures.pixels.flatten(1).tolist()}
     own |= {tuple(row) for row in pictures.pixels.flip(2).flatten(1).tolist()}
     assert {tuple(row) for row in unmixed.flatten(1).tolist()} <= own

@@ -65,7 +65,7 @@ def test_the_material(real_folder, sheet, monkeypatch):
     images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
     pairs = images, torch.tensor([label for _, label in sheet])
     labeled = data.load_labeled(real_folder)
-    found = list(items(labeled, pairs, 0, progress=False))
+    found = list(items(labeled, pairs, 0))
     sources = Counter(source for source, *_ in found)
     made = {"rule": 10, "sketch": 12, "nonsense": 3, "lookalike": 4}
     assert sources == {"doodle": 2, "other": 2, **made}
@@ -73,7 +73,7 @@ def test_the_material(real_folder, sheet, monkeypatch):
         none = source in ("other", "nonsense", "lookalike")
         assert (targets == (NONE,)) == none
         assert np.asarray(picture).min() < 128
-    again = items(labeled, pairs, 0, progress=False)
+    again = items(labeled, pairs, 0)
     for one, same in zip(found, again, strict=True):
         assert one[2].tobytes() == same[2].tobytes()
 
@@ -85,7 +85,7 @@ def test_a_few_steps_learn(drawings):
     network = DrawingNetwork(8, 16)
     batch = next(iter(drawings.batches(0, torch.Generator().manual_seed(0))))
     first = drawings.loss(network, batch).item()
-    Trainer(network, config).fit(lambda *_: [batch] * 4, drawings.loss, 4, progress=False)
+    Trainer(network, config).fit(lambda *_: [batch] * 4, drawings.loss, 4)
     assert drawings.loss(network, batch).item() < 0.8 * first
 
 

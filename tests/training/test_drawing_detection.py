@@ -52,20 +52,20 @@ def test_only_what_tells_drawings_is_learned(images, real_folder, monkeypatch):
         torch.manual_seed(0)
         segmenter = Segmenter()
         before = {key: value.clone() for key, value in segmenter.state_dict().items()}
-        learn_drawings(segmenter, learn, images, seed, progress=False)
+        learn_drawings(segmenter, learn, images, seed)
         states.append(segmenter.state_dict())
         changed = {key for key in before if not torch.equal(before[key], states[-1][key])}
         assert changed == {"drawing.weight", "drawing.bias"}
     assert torch.equal(states[0]["drawing.weight"], states[1]["drawing.weight"])
     assert not torch.equal(states[0]["drawing.weight"], states[2]["drawing.weight"])
-    shares = drawing_accuracy(segmenter, held, images, 5, progress=False)
+    shares = drawing_accuracy(segmenter, held, images, 5)
     assert set(shares) == {"sheets", "sheets as of the masks", "plain sheets", "photos"} | {
         "products",
         "snapshots",
         "grounds",
     }
     assert np.mean(list(shares.values())) > 0.6
-    assert drawing_accuracy(segmenter, [], images, 5, progress=False).keys() < shares.keys()
+    assert drawing_accuracy(segmenter, [], images, 5).keys() < shares.keys()
 
 
 def test_the_committed_segmenter_tells_sheets_from_products(wardrobe):

@@ -62,7 +62,7 @@ def test_embeddings_are_what_nearest_compares(few, images, kind, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 3)
     torch.manual_seed(0)
     network = NETWORKS[kind]().eval()
-    found = embeddings(network, kind, progress=False)
+    found = embeddings(network, kind)
     parts = [retrieval.embed(network, as_kind(part, kind)) for part in images.split(3)]
     torch.testing.assert_close(found, torch.cat(parts))
 
@@ -76,7 +76,7 @@ def test_the_recipe_keeps_those_of_each_network(few, images, tmp_path, monkeypat
 
     monkeypatch.setattr("fashion_model.training.in_detail.load", lambda *_: Loaded())
     path = tmp_path / "embeddings.safetensors"
-    assert train(Job(network="embeddings", out=path, progress=False)) == path
+    assert train(Job(network="embeddings", out=path)) == path
     kept = retrieval._stored(path)
     assert kept.keys() == {checkpoint.digest(network) for network in networks.values()}
     for kind, network in networks.items():

@@ -47,7 +47,6 @@ def test_the_accuracy_is_of_garments_alone():
     found = scores(Says(logits), "drawing", inputs)
     assert found["accuracy"] == {"drawing": pytest.approx(2 / 3)}
     assert found["calibration"]["drawing"]["temperature"] > 0
-    assert found["calibration"]["drawing"]["energy"] is None
 
 
 def test_without_a_garment_there_are_no_scores():

@@ -21,7 +21,7 @@ CONFIG = LabelConfig(
 def job(tmp_path):
     def of(**more) -> Job:
         out = tmp_path / "made.safetensors"
-        return Job(**{"network": "mlp", "out": out, "device": "cpu", "progress": False} | more)
+        return Job(**{"network": "mlp", "out": out, "device": "cpu"} | more)
 
     return of
 

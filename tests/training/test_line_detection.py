@@ -47,11 +47,11 @@ def test_a_few_epochs_tell_lines_from_images(few, real_folder):
     images, validation = few
     labeled = data.load_labeled(real_folder)
     config = TrainConfig(epochs=60, batch=32, learning_rate=4e-3)
-    lines = Lines(labeled, images, config, progress=False)
+    lines = Lines(labeled, images, config)
     assert len(lines.lines) == 4 * 4 + 30
     assert lines.steps == 2 * 46 // 32
     trainer = Trainer(untrained("line-detector", 0, torch.device("cpu")), config)
-    network = fold(trainer.fit(lines.batches, lines.loss, lines.steps, progress=False))
+    network = fold(trainer.fit(lines.batches, lines.loss, lines.steps))
     rng = np.random.default_rng(7)
     drawn = torch.from_numpy(
         np.stack([bitmap(garment_drawing(rng, i % 10), rng) for i in range(50)])

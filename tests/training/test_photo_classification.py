@@ -105,7 +105,7 @@ def test_frozen_stages_stay_and_the_loss_falls(photos, network):
     before = {key: value.clone() for key, value in network.state_dict().items()}
     first = photos.loss(network, (x, targets)).item()
     trainer = Trainer(network, config, groups=parameter_groups(network, config))
-    trainer.fit(lambda *_: [(x, targets)] * 2, photos.loss, 2, progress=False)
+    trainer.fit(lambda *_: [(x, targets)] * 2, photos.loss, 2)
     assert photos.loss(network, (x, targets)).item() < first
     for key, value in network.state_dict().items():
         assert torch.equal(before[key], value) == (key.split(".")[1] not in LATE), key
@@ -117,7 +117,7 @@ def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, mon
     for name, mixed, frozen in (("STRONG", 0.0, 5), ("MILD", 0.0, 0), ("STUDENT", 0.25, 5)):
         config = replace(SMALL, epochs=1, steps=1, mixed=mixed, frozen=frozen)
         monkeypatch.setattr(f"fashion_model.training.photo_classification.{name}", config)
-    job = Job(network="photo", out=tmp_path / "made.safetensors", device="cpu", progress=False)
+    job = Job(network="photo", out=tmp_path / "made.safetensors", device="cpu")
     network, card = train(job, photos.pools, "some")
     assert [each["seed"] for each in card["teachers"]] == [0, 1]
     assert len({each["digest"] for each in card["teachers"]}) == 2

@@ -72,7 +72,7 @@ def test_who_is_in_which_pool(real_folder, sheet, monkeypatch):
     (real_folder / "things.jpg").write_bytes((real_folder / "Pants-ann.jpg").read_bytes())
     with (real_folder / "labels.csv").open("a") as file:
         file.write("things.jpg,things,cup,,cups\n")
-    found = pools(data.load_labeled(real_folder), (images, labels), segmenter, 0, False)
+    found = pools(data.load_labeled(real_folder), (images, labels), segmenter, 0)
     targets = {name: [right for _, right in pool.items] for name, pool in found.items()}
     assert targets["home"] == [(1,), (0, 6), (3,)]
     assert targets["things"] == [(NONE,)]

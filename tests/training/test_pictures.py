@@ -16,7 +16,6 @@ from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.training import pictures
 from fashion_model.training.pictures import (
     NONE,
-    Pictures,
     balanced,
     one_hot,
     read,
@@ -169,16 +168,6 @@ def test_a_teacher_is_asked_about_the_whole_pictures(monkeypatch):
     ]
     assert found.confidences.dtype == torch.float16
     assert found.confidences.shape == (5, 10)
-
-
-def test_pictures_are_joined_with_confidences_where_all_have_them():
-    one = Pictures.from_labels(torch.zeros(2, 28, 28).byte(), torch.tensor([1, 2]))
-    asked = Pictures(one.pixels, one.targets, torch.ones(2, 10).half())
-    none = Pictures(one.pixels[:0], one.targets[:0])
-    both = Pictures.concatenate([asked, none, asked])
-    assert (len(both), both.confidences.shape) == (4, (4, 10))
-    assert both.targets.nonzero().tolist() == [[0, 1], [1, 2], [2, 1], [3, 2]]
-    assert Pictures.concatenate([one, asked]).confidences is None
 
 
 # What there is.

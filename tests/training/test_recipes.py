@@ -72,7 +72,7 @@ def job(tmp_path, real_folder):
 
     def of(network: str, name: str = "made", **more) -> Job:
         out = tmp_path / f"{name}.safetensors"
-        options = {"epochs": 1, "out": out, "device": "cpu", "progress": False}
+        options = {"epochs": 1, "out": out, "device": "cpu"}
         return Job(network=network, **{"pictures": real_folder, **options, **more})
 
     return of

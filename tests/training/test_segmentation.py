@@ -116,7 +116,7 @@ def small(monkeypatch, sheet):
 
 
 def test_what_the_segmenter_learns_from(labeled, small):
-    pictures, masks, drawings = segmentation._material(labeled, small, 0, False)
+    pictures, masks, drawings = segmentation._material(labeled, small, 0)
     assert pictures.shape == (2 * 2 + 40, 96, 96, 3)  # the useful photos twice, and the made-up
     assert masks.shape == (44, 96, 96)
     assert torch.equal(pictures[0], pictures[2])
@@ -132,7 +132,7 @@ def test_what_the_segmenter_learns_from(labeled, small):
 
 def test_batches_are_so_many_photos_and_a_third_as_many_drawings(labeled, small):
     config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
-    masks = Masks(labeled, small, config, progress=False)
+    masks = Masks(labeled, small, config)
     batches = list(masks.batches(0, seeded()))
     assert len(batches) == masks.steps == 2
     assert {tuple(map(len, batch)) for batch in batches} == {(6, 6, 2)}
@@ -154,7 +154,7 @@ class Says(torch.nn.Module):
 def test_the_loss_by_hand(labeled, small):
     """Of masks all right, it is what is left of doubt; the worst of a dozen does not count."""
     config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
-    masks = Masks(labeled, small, config, progress=False)
+    masks = Masks(labeled, small, config)
     y = torch.zeros(12, 1, 96, 96)
     y[..., 20:60, 20:60] = 1
     right = 40 * (y - 0.5)

@@ -37,7 +37,7 @@ def loss(network, x) -> torch.Tensor:
 
 
 def fit(one: Trainer, steps: int, **options) -> nn.Module:
-    return one.fit(waves(steps), loss, steps, progress=False, **options)
+    return one.fit(waves(steps), loss, steps, **options)
 
 
 def spied(one: Trainer, look) -> list:
@@ -76,7 +76,7 @@ def test_gradients_are_clipped_to_a_norm():
         found.append(torch.stack(norms).norm().item())
 
     one.optimizers[0].register_step_pre_hook(norm)
-    one.fit(lambda *_: [torch.rand(8, 1, 28, 28)], loss, 1, progress=False)
+    one.fit(lambda *_: [torch.rand(8, 1, 28, 28)], loss, 1)
     assert found == [pytest.approx(0.5, rel=1e-3)]
 
 
@@ -99,7 +99,7 @@ def test_steps_reduce_the_loss_and_are_counted():
         losses.append(loss(network, x))
         return losses[-1]
 
-    network = one.fit(waves(6), spy, 6, progress=False)
+    network = one.fit(waves(6), spy, 6)
     assert losses[0].item() == pytest.approx(2.3, abs=0.5)
     assert losses[-1] < losses[0] / 2
     assert (one.epoch, one.step) == (2, 12)
@@ -156,7 +156,7 @@ def test_in_bfloat16_weights_and_loss_stay_in_float32():
         seen.append(logits.dtype)
         return F.cross_entropy(logits.float(), torch.arange(len(x)))
 
-    one.fit(waves(1), spy, 1, progress=False)
+    one.fit(waves(1), spy, 1)
     assert set(seen) == {torch.bfloat16}
     assert {p.dtype for p in one.network.parameters()} == {torch.float32}
     assert {p.grad.dtype for p in one.network.parameters()} == {torch.float32}
@@ -191,7 +191,7 @@ def test_a_training_that_stops_goes_on_alike(tmp_path, muon, architecture):
         return waves(2)(epoch, generator)
 
     with pytest.raises(PowerError):
-        first.fit(stops_in_the_third_epoch, loss, 2, state=state, progress=False)
+        first.fit(stops_in_the_third_epoch, loss, 2, state=state)
     assert [file.name for file in tmp_path.iterdir()] == ["state"]
     second = trainer(config, architecture, 3)
     again = fit(second, steps=2, state=state).state_dict()

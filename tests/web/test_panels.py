@@ -19,8 +19,9 @@ from data.pictures import png, shirt
 from fashion_model import CLASSES, InputError
 from fashion_model.preprocessing import ModelInput
 from fashion_model.preprocessing.geometry import WHOLE
+from fashion_model.visualization import data_url
 from fashion_model.web.panels import VISITORS_FILE, Inference
-from fashion_model.web.serialization import data_url, server_functions
+from fashion_model.web.serialization import server_functions
 
 META = {"_type": "gradio.FileData"}
 

@@ -15,8 +15,9 @@ import fashion_model
 from data.pictures import png, shirt
 from fashion_model import CLASSES, InputError, tutorial
 from fashion_model.networks import NeuralNetwork
+from fashion_model.visualization import data_url
 from fashion_model.web import training_process, visitor_networks
-from fashion_model.web.serialization import data_url, server_functions
+from fashion_model.web.serialization import server_functions
 from fashion_model.web.visitor_networks import UNTRAINED, VisitorNetworks
 
 META = {"_type": "gradio.FileData"}

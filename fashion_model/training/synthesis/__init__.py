@@ -11,7 +11,7 @@ from fashion_model.networks import CLASSES
 from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import snapshot
-from fashion_model.training.synthesis.sketches import as_picture, sketched
+from fashion_model.training.synthesis.sketches import sketches
 
 
 def pictures(kind: str, seed: int) -> Iterator[tuple[Image.Image, int]]:
@@ -25,10 +25,7 @@ def pictures(kind: str, seed: int) -> Iterator[tuple[Image.Image, int]]:
         for label in range(len(CLASSES)):
             yield garment_drawing(rng, label), label
         rows = rng.integers(len(images), size=2 * len(CLASSES))
-        pixels, masks = (torch.from_numpy(a[rows]) for a in (wardrobe.pixels, wardrobe.masks))
-        lines = sketched(pixels, masks, generator)
-        for line, label in zip(lines, wardrobe.labels[rows], strict=True):
-            yield as_picture(line), int(label)
+        yield from sketches(wardrobe, rows, generator)
     while True:
         photo, _, label = snapshot(rng, wardrobe)
         yield Image.fromarray(photo), label

@@ -14,11 +14,17 @@ import torch
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
+Rng = np.random.Generator
 Array = npt.NDArray[Any]
 
 SKIN = np.array([[255, 224, 196], [234, 192, 158], [198, 140, 100], [141, 85, 54], [84, 52, 36]])
 UPPER = (0, 2, 4, 6)  # T-shirt/top, Pullover, Coat, Shirt
-TROUSER, DRESS, SHOES, BAG = 1, 3, (5, 7, 9), 8
+TROUSER, DRESS = 1, 3
+
+
+def as_bytes(picture: Array) -> Array:
+    """picture, in about [0, 1], as uint8."""
+    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -56,14 +62,14 @@ class Wardrobe:
         images: torch.Tensor,
         labels: torch.Tensor,
         count: int,
-        rng: np.random.Generator,
+        rng: Rng,
         real: Mapping[int, Sequence[Cutout]] | None = None,
     ) -> "Wardrobe":
         """of so many of images uint8 (N, 28, 28) and their labels (N,), drawn by rng."""
         some = rng.permutation(len(images))[:count]
         return Wardrobe.of(images[some].numpy(), labels[some].numpy(), real)
 
-    def garment(self, rng: np.random.Generator, label: int, share_real: float = 0.3) -> Cutout:
+    def garment(self, rng: Rng, label: int, share_real: float = 0.3) -> Cutout:
         """A garment of class label, trimmed to its mask; share_real of them from real photos."""
         cutouts = self.real.get(label, ())
         if cutouts and rng.random() < share_real:
@@ -82,21 +88,21 @@ def trimmed(cutout: Cutout) -> Cutout:
     return Cutout(cutout.color[box], cutout.mask[box])
 
 
-def noise(rng: np.random.Generator, size: int, cells: int) -> Array:
+def noise(rng: Rng, size: int, cells: int) -> Array:
     """Smooth noise (size, size) in [0, 1] with about cells bumps a side."""
     small = (rng.random((cells + 1, cells + 1)) * 255).astype(np.uint8)
     image = Image.fromarray(small).resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(image, dtype=np.float32) / 255
 
 
-def color(rng: np.random.Generator, dull: float = 0.5) -> Array:
+def color(rng: Rng, dull: float = 0.5) -> Array:
     """An RGB color (3,); the share dull of them is nearly gray."""
     value = rng.random()
     tint = rng.normal(0, 0.04 if rng.random() < dull else 0.25, 3)
     return np.clip(value + tint, 0, 1).astype(np.float32)
 
 
-def pattern(rng: np.random.Generator, size: int) -> Array:
+def pattern(rng: Rng, size: int) -> Array:
     """A texture (size, size, 3) to lay over a color, around 0: stripes, checks, prints, weave."""
     y, x = np.mgrid[:size, :size].astype(np.float32) / size
     angle = rng.choice([0, np.pi / 2, rng.random() * np.pi])
@@ -121,7 +127,7 @@ def pattern(rng: np.random.Generator, size: int) -> Array:
     return texture
 
 
-def ground(rng: np.random.Generator, size: int) -> Array:
+def ground(rng: Rng, size: int) -> Array:
     """A background (size, size, 3): wood, tiles, carpet, cloth or wall, with light falling off."""
     base = np.ones((size, size, 3), np.float32) * color(rng, 0.7)
     for _ in range(int(rng.integers(0, 3))):
@@ -135,7 +141,7 @@ def ground(rng: np.random.Generator, size: int) -> Array:
     return clipped
 
 
-def paper(rng: np.random.Generator, size: int) -> Array:
+def paper(rng: Rng, size: int) -> Array:
     """A shop's background: white or light gray, perhaps a little darker to one side."""
     level = rng.choice([1.0, rng.uniform(0.85, 1.0)])
     y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
@@ -144,7 +150,7 @@ def paper(rng: np.random.Generator, size: int) -> Array:
     return sheet
 
 
-def dyed(rng: np.random.Generator, pixels: Array, mask: Array) -> Cutout:
+def dyed(rng: Rng, pixels: Array, mask: Array) -> Cutout:
     """A Fashion-MNIST image (28, 28) and its mask in color, at 84x84, with a texture."""
     size = 84
     big = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
@@ -184,7 +190,7 @@ def place(
     return alpha[..., 0]
 
 
-def shadow(rng: np.random.Generator, canvas: Array, mask: Array) -> None:
+def shadow(rng: Rng, canvas: Array, mask: Array) -> None:
     """Darken the ground beside the mask, as a thing that lies on it would."""
     size = canvas.shape[0]
     image = Image.fromarray((mask * 255).astype(np.uint8))
@@ -193,7 +199,7 @@ def shadow(rng: np.random.Generator, canvas: Array, mask: Array) -> None:
     canvas *= 1 - (moved * (1 - mask) * rng.uniform(0, 0.5))[..., None]
 
 
-def spoil(rng: np.random.Generator, canvas: Array) -> Array:
+def spoil(rng: Rng, canvas: Array) -> Array:
     """Light, white balance, blur and sensor noise of a real camera."""
     size = canvas.shape[0]
     light = 1 + (noise(rng, size, int(rng.integers(1, 4))) - 0.5)[..., None] * rng.uniform(0, 0.6)

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from fashion_model.training.synthesis.sketches import Point, Rng, Strokes, arc, box
+from fashion_model.training.synthesis.garments import Rng
+from fashion_model.training.synthesis.sketches import Point, Strokes, arc, box
 
 
 def lookalike(rng: Rng) -> Strokes:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.synthesis.shoes import boot, sandal, sneaker
-from fashion_model.training.synthesis.sketches import Point, Rng, Strokes, arc, box, drawn
+from fashion_model.training.synthesis.sketches import Point, Strokes, arc, box, drawn
 
 
 def garment_drawing(rng: Rng, label: int) -> Image.Image:

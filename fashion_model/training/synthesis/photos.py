@@ -11,7 +11,9 @@ from fashion_model.training.synthesis.garments import (
     UPPER,
     Array,
     Cutout,
+    Rng,
     Wardrobe,
+    as_bytes,
     color,
     ground,
     paper,
@@ -24,7 +26,7 @@ SIDE = 96
 WORN = {0: 0.25, 2: 0.15, 4: 0.15, 6: 0.2, 3: 0.12, 1: 0.13}  # how often each class is worn
 
 
-def snapshot(rng: np.random.Generator, wardrobe: Wardrobe) -> tuple[Array, Array, int]:
+def snapshot(rng: Rng, wardrobe: Wardrobe) -> tuple[Array, Array, int]:
     """A picture uint8 (96, 96, 3), the garment's mask uint8 (96, 96), and its class.
 
     Photos are squeezed into a square as the finder sees them, so proportions vary.
@@ -47,7 +49,7 @@ def snapshot(rng: np.random.Generator, wardrobe: Wardrobe) -> tuple[Array, Array
     return np.asarray(image), (mask * 255).astype(np.uint8), label
 
 
-def _laid(rng: np.random.Generator, canvas: Array, cutout: Cutout) -> Array:
+def _laid(rng: Rng, canvas: Array, cutout: Cutout) -> Array:
     """Lay cutout on canvas, float32 (S, S, 3), changed in place; its mask."""
     side = canvas.shape[0]
     height, width = cutout.mask.shape
@@ -68,7 +70,7 @@ def _laid(rng: np.random.Generator, canvas: Array, cutout: Cutout) -> Array:
     return mask
 
 
-def product(rng: np.random.Generator, wardrobe: Wardrobe) -> Image.Image:
+def product(rng: Rng, wardrobe: Wardrobe) -> Image.Image:
     """A garment on white, upright and whole, 60x80 to 120x160 pixels, as shops show it."""
     size = 120
     canvas = np.ones((size, size, 3), np.float32) * rng.choice([1.0, 0.97, 0.93])
@@ -77,20 +79,12 @@ def product(rng: np.random.Generator, wardrobe: Wardrobe) -> Image.Image:
     scale = min(80 / width, 110 / height) * rng.uniform(0.75, 0.98)
     x, y = width * scale / 2, height * scale / 2
     place(canvas, cutout, (size / 2 - x, size / 2 - y, size / 2 + x, size / 2 + y))
-    picture = Image.fromarray((np.clip(canvas, 0, 1) * 255).astype(np.uint8)).crop(
-        (15, 0, 105, 120)
-    )
+    picture = Image.fromarray(as_bytes(canvas)).crop((15, 0, 105, 120))
     edge = int(rng.integers(60, 121))
     return picture.resize((edge, edge * 4 // 3), Image.Resampling.LANCZOS)
 
 
-def worn(
-    rng: np.random.Generator,
-    canvas: Array,
-    garment: Cutout,
-    label: int,
-    other: Cutout,
-) -> Array:
+def worn(rng: Rng, canvas: Array, garment: Cutout, label: int, other: Cutout) -> Array:
     """Paint a person wearing garment (of class label) into canvas; the garment's visible mask.
 
     other is what covers the other half of the body: a trouser below a top, a top above a trouser.
@@ -123,11 +117,7 @@ def worn(
 
 
 def _worn_trousers(
-    rng: np.random.Generator,
-    canvas: Array,
-    skin: Array,
-    middle: float,
-    garments: tuple[Cutout, Cutout],
+    rng: Rng, canvas: Array, skin: Array, middle: float, garments: tuple[Cutout, Cutout]
 ) -> Array:
     """Paint a person in trousers and a top, whose middle is there; the trousers' visible mask."""
     size = canvas.shape[0]
@@ -151,16 +141,14 @@ def _paint(canvas: Array, drawing: Image.Image, tone: Array) -> None:
     canvas += alpha * np.clip(tone * (1 + 0.25 * (x - y)[..., None]), 0, 1)
 
 
-def _blob(rng: np.random.Generator, size: int, x: float, y: float, radius: float) -> Array:
+def _blob(rng: Rng, size: int, x: float, y: float, radius: float) -> Array:
     drawing = Image.new("L", (size, size))
     length = radius * rng.uniform(1, 4)
     ImageDraw.Draw(drawing).ellipse((x - radius, y - radius, x + radius, y + length), fill=255)
     return np.asarray(drawing.filter(ImageFilter.GaussianBlur(0.8)), np.float32) / 255
 
 
-def _head(
-    rng: np.random.Generator, canvas: Array, skin: Array, x: float, neck: float, size: int
-) -> None:
+def _head(rng: Rng, canvas: Array, skin: Array, x: float, neck: float, size: int) -> None:
     tall = size * rng.uniform(0.14, 0.22)
     wide = tall * rng.uniform(0.35, 0.42)
     chin = neck - tall * rng.uniform(-0.05, 0.3)
@@ -182,7 +170,7 @@ def _head(
 
 
 def _limbs(
-    rng: np.random.Generator,
+    rng: Rng,
     canvas: Array,
     skin: Array,
     x: float,

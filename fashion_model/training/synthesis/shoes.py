@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fashion_model.training.synthesis.sketches import Point, Rng, Strokes, arc
+from fashion_model.training.synthesis.garments import Rng
+from fashion_model.training.synthesis.sketches import Point, Strokes, arc
 
 
 def _flip_flop(rng: Rng, x: float, wide: float, lean: float) -> Strokes:

@@ -1,5 +1,7 @@
 """Line drawings: of images, of strokes by a shaky hand, and drawn again with other pens."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageOps
@@ -8,7 +10,15 @@ from torch.nn import functional as F
 
 from fashion_model.preprocessing.geometry import dilate, erode
 from fashion_model.training.augment import RandomAffine
-from fashion_model.training.synthesis.garments import Array, color, paper, spoil
+from fashion_model.training.synthesis.garments import (
+    Array,
+    Rng,
+    Wardrobe,
+    as_bytes,
+    color,
+    paper,
+    spoil,
+)
 
 SIDE = 112  # of drawings that are tensors
 SHEET = 224  # of those that are pictures
@@ -16,7 +26,6 @@ SHEET = 224  # of those that are pictures
 # Lists of points (x, y), x to the right and y down, in about [-1, 1] x [-1, 1]
 Point = tuple[float, float]
 Strokes = list[list[Point]]
-Rng = np.random.Generator
 
 
 def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
@@ -95,7 +104,7 @@ def scribbles(n: int, generator: torch.Generator) -> torch.Tensor:
     return penned(dilate(drawn, 1), generator)
 
 
-def on_sheet(line: Array, rng: np.random.Generator) -> Image.Image:
+def on_sheet(line: Array, rng: Rng) -> Image.Image:
     """A drawing, line float32 (S, S) with 1 on ink, with some pen on some paper, photographed."""
     side = line.shape[0]
     if rng.random() < 0.3:
@@ -122,7 +131,19 @@ def on_sheet(line: Array, rng: np.random.Generator) -> Image.Image:
     ink = room[..., None] * rng.uniform(0.6, 1.0)
     drawn = sheet * (1 - ink) + pen * ink
     drawn = spoil(rng, drawn) if rng.random() < 0.75 else drawn
-    return Image.fromarray((np.clip(drawn, 0, 1) * 255).astype(np.uint8))
+    return Image.fromarray(as_bytes(drawn))
+
+
+def sketches(
+    wardrobe: Wardrobe, rows: Array, generator: torch.Generator
+) -> Iterator[tuple[Image.Image, int]]:
+    """Line drawings of these garments of wardrobe, each with its class."""
+    for start in range(0, len(rows), 250):
+        some = rows[start : start + 250]
+        pixels, masks = (torch.from_numpy(a[some]) for a in (wardrobe.pixels, wardrobe.masks))
+        lines = sketched(pixels, masks, generator)
+        for line, label in zip(lines, wardrobe.labels[some].tolist(), strict=True):
+            yield as_picture(line), label
 
 
 def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float) -> list[Point]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.synthesis.outlines import GARMENTS
-from fashion_model.training.synthesis.sketches import Rng, Strokes, arc, box, drawn
+from fashion_model.training.synthesis.sketches import Strokes, arc, box, drawn
 
 
 def nonsense(rng: Rng) -> Image.Image:
