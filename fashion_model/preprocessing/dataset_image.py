@@ -26,6 +26,10 @@ MAX_FULL_TONE = 0.42  # of the garment's cells in its brightest tone; more is an
 
 TOLERANCE = 24  # of 255: JPEG's noise on the ground, and the faintest cells of a garment
 MAX_ERROR = 0.2  # root mean square of picture minus copy, in standard deviations of the picture
+# The same in color and without a frame. Of garments on white, 60x80 pixels small, half have between
+# the two, as have few images that somebody colored and enlarged (tests/preprocessing)
+MAX_ERROR_IN_COLOR = 0.12
+GRAY = 3  # of 255, between the channels of a picture that has no color, but for JPEG's rounding
 GOOD_ERROR = 0.05  # at which there is no need to look further
 
 # Lines drawn in full ink vary more in tone, and from cell to cell, than 98 % of the images do.
@@ -60,7 +64,11 @@ def find_dataset_image(picture: Image.Image | Pixels) -> np.ndarray | None:
             break
     else:
         return None
-    values = values_of(_cells(_resample(whole, found.box, FINE)))
+    colors = _cells(_resample(whole, found.box, FINE))
+    in_color = colors.ndim == 3 and np.percentile(np.ptp(colors, 2), 98) > GRAY
+    if in_color and propose is not framed_squares and found.error > MAX_ERROR_IN_COLOR:
+        return None
+    values = values_of(colors)
     if values is None:
         return None
     values = _sharpen(values, found)

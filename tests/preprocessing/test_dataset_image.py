@@ -209,6 +209,29 @@ def test_look_alikes_are_none(picture, quality):
     assert find_dataset_image(decode(encoded(picture, quality), LONGEST)) is None
 
 
+def soft(ink, size: tuple[int, int], share: float) -> Image.Image:
+    """A T-shirt in soft folds on white, as a shop's thumbnail: share of it, in the middle."""
+    x, y = np.meshgrid(np.linspace(0, 1, 400), np.linspace(0, 1, 400))
+    folds = 0.8 + 0.25 * np.sin(14 * x + 5 * y) * y + 0.15 * np.sin(31 * x - 9 * y)
+    cloth = Image.fromarray((np.array(ink) * folds[..., None]).clip(0, 255).astype(np.uint8))
+    whole = Image.new("RGB", (400, 400), "white")
+    shape = garment(400, (0, 0, 0), (255, 255, 255)).convert("L").point(lambda v: 255 * (v < 200))
+    whole.paste(cloth, (0, 0), shape)
+    side = round(share * min(size))
+    paper = Image.new("RGB", size, "white")
+    place = ((size[0] - side) // 2, (size[1] - side) // 2)
+    paper.paste(whole.resize((side, side), LANCZOS), place)
+    return paper
+
+
+@pytest.mark.parametrize("ink", [(60, 70, 120), (70, 90, 70)])
+@pytest.mark.parametrize("share", [0.8, 0.97])
+@pytest.mark.parametrize("size", [(60, 80), (300, 400)])
+def test_a_small_or_soft_garment_on_white_is_a_photo(ink, share, size):
+    """It is nearly what 28x28 cells can show, in tones that lie on one of matplotlib's maps."""
+    assert find_dataset_image(soft(ink, size, share)) is None
+
+
 def test_a_grid_of_several_is_none(sheet):
     grid = Image.new("L", (5 * 60, 4 * 60), 255)
     for i, (picture, _) in enumerate(sheet[:20]):
