@@ -26,9 +26,10 @@ MAX_FULL_TONE = 0.42  # of the garment's cells in its brightest tone; more is an
 
 TOLERANCE = 24  # of 255: JPEG's noise on the ground, and the faintest cells of a garment
 MAX_ERROR = 0.2  # root mean square of picture minus copy, in standard deviations of the picture
-# The same in color and without a frame. Of garments on white, 60x80 pixels small, half have between
-# the two, as have few images that somebody colored and enlarged (tests/preprocessing)
-MAX_ERROR_IN_COLOR = 0.12
+# A soft or small garment on white paper is nearly what 28x28 cells can show: see _is_photo
+MAX_ERROR_UNFRAMED = 0.125  # in color, or as large as LARGE; half of such photos have up to 0.2
+LARGE = 150  # pixels a side, from which a copy is that near to its picture
+MIN_SPAN, MIN_SPAN_FRAMED = 212, 245  # of 255: an image's values, and one's whose plot scales them
 GRAY = 3  # of 255, between the channels of a picture that has no color, but for JPEG's rounding
 GOOD_ERROR = 0.05  # at which there is no need to look further
 
@@ -65,11 +66,8 @@ def find_dataset_image(picture: Image.Image | Pixels) -> np.ndarray | None:
     else:
         return None
     colors = _cells(_resample(whole, found.box, FINE))
-    in_color = colors.ndim == 3 and np.percentile(np.ptp(colors, 2), 98) > GRAY
-    if in_color and propose is not framed_squares and found.error > MAX_ERROR_IN_COLOR:
-        return None
     values = values_of(colors)
-    if values is None:
+    if values is None or _is_photo(colors, values, found, propose is framed_squares):
         return None
     values = _sharpen(values, found)
     if np.median(values[[0, 0, -1, -1], [0, -1, 0, -1]]) > 127:
@@ -199,6 +197,15 @@ def _align(gray: Image.Image, candidate: _Candidate) -> _Candidate:
                 if moved is not None and moved.error < candidate.error:
                     candidate = moved
     return candidate
+
+
+def _is_photo(colors: Floats, values: Floats, found: _Candidate, framed: bool) -> bool:
+    """Whether it is rather a garment on plain paper, in few of the colors of the map that fits."""
+    in_color = colors.ndim == 3 and np.percentile(np.ptp(colors, 2), 98) > GRAY
+    if in_color and np.ptp(values) < (MIN_SPAN_FRAMED if framed else MIN_SPAN):
+        return True
+    may_be = not framed and (in_color or found.box[2] - found.box[0] >= LARGE)
+    return bool(may_be and found.error > MAX_ERROR_UNFRAMED)
 
 
 def _is_icon(values: Floats) -> bool:

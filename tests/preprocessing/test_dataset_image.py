@@ -232,6 +232,10 @@ def test_a_small_or_soft_garment_on_white_is_a_photo(ink, share, size):
     assert find_dataset_image(soft(ink, size, share)) is None
 
 
+def test_a_large_gray_garment_on_white_is_a_photo():
+    assert find_dataset_image(soft((70, 90, 70), (300, 400), 0.9).convert("L")) is None
+
+
 def test_a_grid_of_several_is_none(sheet):
     grid = Image.new("L", (5 * 60, 4 * 60), 255)
     for i, (picture, _) in enumerate(sheet[:20]):
