@@ -28,9 +28,8 @@ from fashion_model.training.drawing_fields import Variation, redrawn
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
 from fashion_model.training.synthesis.garments import Rng, Wardrobe
-from fashion_model.training.synthesis.lookalikes import lookalike
 from fashion_model.training.synthesis.outlines import garment_drawing
-from fashion_model.training.synthesis.sketches import drawn, sketches
+from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.synthesis.things import nonsense
 from fashion_model.training.trainer import Trainer
 
@@ -40,13 +39,12 @@ SHARES = {
     "doodle": 0.20,
     "vector": 0.16,
     "icon": 0.08,
-    "other": 0.24,
+    "other": 0.30,
     "rule": 0.12,
     "sketch": 0.08,
     "nonsense": 0.06,
-    "lookalike": 0.06,
 }
-BY_RULE, SKETCHES, NONSENSE, LOOKALIKES = 8_000, 8_000, 5_000, 3_000
+BY_RULE, SKETCHES, NONSENSE = 8_000, 8_000, 5_000
 AROUND = 8  # pixels of paper around a drawing, where the photo network is asked about it
 POWER = 0.5  # of a label's rarity within its source, see pictures.balanced
 
@@ -205,8 +203,6 @@ def _by_rule(rng: Rng) -> Iterator[Item]:
         yield "rule", CLASSES[label], garment_drawing(rng, label), (label,)
     for _ in range(NONSENSE):
         yield "nonsense", "", nonsense(rng), (NONE,)
-    for _ in range(LOOKALIKES):
-        yield "lookalike", "", drawn(rng, lookalike(rng)), (NONE,)
 
 
 def _sketches(fashion_mnist: Pairs, rng: Rng, generator: torch.Generator) -> Iterator[Item]:

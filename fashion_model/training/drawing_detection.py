@@ -155,10 +155,11 @@ def _inked(lines: Sequence[Array], generator: torch.Generator) -> Iterator[Image
 
 
 def _photos(labeled: Sequence[LabeledPicture], rng: Rng) -> Iterator[Image.Image]:
-    """Photos as they are and in COPIES, nearer and in another light."""
+    """Photos as they are, in gray, and in COPIES, nearer and in another light."""
     for item in labeled:
         picture = decode(item.path).convert("RGB")
         yield picture
+        yield picture.convert("L")
         for _ in range(COPIES):
             left, top, right, bottom = rng.uniform(0, 0.2, 4)
             width, height = picture.size

@@ -37,7 +37,7 @@ FEW = {
     },
     segmentation: {"SNAPSHOTS": 40, "SKETCHES": 12, "EPOCH": 12},
     drawing_detection: {"EACH": 6},
-    drawing_classification: {"BY_RULE": 10, "SKETCHES": 10, "NONSENSE": 2, "LOOKALIKES": 2},
+    drawing_classification: {"BY_RULE": 10, "SKETCHES": 10, "NONSENSE": 2},
     photo_pictures: {"DYED": (1,) * 10, "PEOPLE": 2, "GROUNDS": 2},
     line_detection: {"BY_RULE": 30},
 }
