@@ -1,4 +1,5 @@
-"""Pictures of what explain found: where the decisive pixels lie, and what layers put out."""
+"""Pictures of what explain found: where the decisive pixels lie, and what layers put out;
+and pictures as data URLs."""
 
 import base64
 import io
@@ -83,7 +84,7 @@ def _squarest(count: int) -> int:
 
 
 def data_url(picture: Image.Image, **options: Any) -> str:
-    """picture as a page takes it in; options: of its save, format among them."""
+    """picture as a data URL; options: of its save, format among them."""
     file = io.BytesIO()
     picture.save(file, **options)
     body = base64.b64encode(file.getvalue()).decode()

@@ -57,7 +57,7 @@ def with_examples(
     """
     found = defaultdict(list)
     for picture, truth in pictures:
-        url = as_shown(picture)
+        url = compact_data_url(picture)
         shown = base64.b64decode(url.partition(",")[2])  # what the page will show, not the original
         answer, confidence = next(iter(classifier.predict(shown, kind).items()))
         found[CLASSES[truth], answer].append((confidence, url))
@@ -69,7 +69,7 @@ def with_examples(
     return [replace(each, examples=surest(each)) for each in confusions]
 
 
-def as_shown(picture: Image.Image) -> str:
+def compact_data_url(picture: Image.Image) -> str:
     """The data URL of picture: a PNG of a gray one, a WebP of one in color."""
     if picture.mode == "L":
         return data_url(picture, format="PNG", optimize=True)

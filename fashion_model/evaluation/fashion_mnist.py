@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from fashion_model.evaluation import metrics
-from fashion_model.evaluation.confusions import EXAMPLES, Confusion, as_shown, most_frequent
+from fashion_model.evaluation.confusions import EXAMPLES, Confusion, compact_data_url, most_frequent
 from fashion_model.evaluation.metrics import Bin
 from fashion_model.networks import CLASSES
 
@@ -77,7 +77,7 @@ def _surest(
     truth, answer = CLASSES.index(confusion.truth), CLASSES.index(confusion.answer)
     mistakes = ((labels == truth) & (confidences.argmax(1) == answer)).nonzero()[0]
     order = np.argsort(-confidences[mistakes, answer], kind="stable")
-    return tuple(as_shown(Image.fromarray(images[i])) for i in mistakes[order[:EXAMPLES]])
+    return tuple(compact_data_url(Image.fromarray(images[i])) for i in mistakes[order[:EXAMPLES]])
 
 
 def _class_score(confusion: np.ndarray, i: int) -> ClassScore:

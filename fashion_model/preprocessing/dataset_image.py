@@ -204,8 +204,8 @@ def _is_photo(colors: Floats, values: Floats, found: _Candidate, framed: bool) -
     in_color = colors.ndim == 3 and np.percentile(np.ptp(colors, 2), 98) > GRAY
     if in_color and np.ptp(values) < (MIN_SPAN_FRAMED if framed else MIN_SPAN):
         return True
-    may_be = not framed and (in_color or found.box[2] - found.box[0] >= LARGE)
-    return bool(may_be and found.error > MAX_ERROR_UNFRAMED)
+    strict = not framed and (in_color or found.box[2] - found.box[0] >= LARGE)
+    return bool(strict and found.error > MAX_ERROR_UNFRAMED)
 
 
 def _is_icon(values: Floats) -> bool:

@@ -77,7 +77,7 @@ STUDENT = replace(
 class Photos:
     """Batches of views of pools, mixed as POOLS says, and their loss.
 
-    teachers: who learned the same pictures; nobody where labels alone count.
+    teachers: networks that learned the same pictures; none where labels alone count.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Photos:
         return taught_loss(network, batch, self.config, self.teachers, self.config.frozen)
 
 
-def at_known_size(teacher: EfficientNetLite0) -> Teacher:
+def at_training_size(teacher: EfficientNetLite0) -> Teacher:
     """teacher, asked at no more pixels than it has learned at."""
     teacher = teacher.eval().to(memory_format=torch.channels_last)
 
@@ -153,7 +153,7 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
 
     strong = fit(fold(pretrained()), STRONG)
     mild = fit(pretrained(), MILD)
-    network = fit(copy.deepcopy(strong), STUDENT, at_known_size(strong), at_known_size(mild))
+    network = fit(copy.deepcopy(strong), STUDENT, at_training_size(strong), at_training_size(mild))
     *teachers, card = cards
     seconds = sum(each["seconds"] for each in cards)
     keys = ("seed", "epochs", "config", "seconds", "digest")

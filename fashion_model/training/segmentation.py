@@ -37,8 +37,8 @@ CUTOUTS = {"T-Shirt": 0, "Pants": 1, "Hoodie": 2, "Longsleeve": 2, "Dress": 3} |
     "Shirt": 6,
     "Shoes": 7,
 }
-PHOTOS_MOVE = RandomAffine(degrees=12, scale=0.1, shift=7, shear=0, sizes=(0.75, 1.35))
-DRAWINGS_MOVE = RandomAffine(degrees=0, scale=0.15, shift=8, shear=0, sizes=(0.45, 1.25))
+PHOTO_AFFINE = RandomAffine(degrees=12, scale=0.1, shift=7, shear=0, sizes=(0.75, 1.35))
+DRAWING_AFFINE = RandomAffine(degrees=0, scale=0.15, shift=8, shear=0, sizes=(0.45, 1.25))
 
 # Photos (N, 3, 96, 96) and their masks (N, 1, 96, 96), and drawings (M, 3, 96, 96)
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -173,7 +173,7 @@ def changed(
     def rand(channels: int) -> torch.Tensor:
         return torch.rand(len(x), channels, 1, 1, generator=generator, device=x.device)
 
-    grid = PHOTOS_MOVE.grid(x.shape, generator)
+    grid = PHOTO_AFFINE.grid(x.shape, generator)
     x = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
     mask = F.grid_sample(mask, grid, padding_mode="zeros", align_corners=False)
     x = x * (0.85 + 0.3 * rand(3)) * (0.75 + 0.45 * rand(1)) + 0.16 * rand(1) - 0.08
@@ -192,7 +192,7 @@ def inked(lines: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     def randn(channels: int = 1, side: int = 1) -> torch.Tensor:
         return torch.randn(n, channels, side, side, generator=generator, device=device)
 
-    grid = DRAWINGS_MOVE.grid((n, 1, SIDE, SIDE), generator)
+    grid = DRAWING_AFFINE.grid((n, 1, SIDE, SIDE), generator)
     a = F.grid_sample(lines, grid, align_corners=False) * (0.5 + 0.5 * rand())
     paper = torch.where(
         rand() < 0.5, torch.ones_like(rand(3)), 0.5 + 0.5 * rand() + randn(3) * 0.05

@@ -236,6 +236,14 @@ def test_a_large_gray_garment_on_white_is_a_photo():
     assert find_dataset_image(soft((70, 90, 70), (300, 400), 0.9).convert("L")) is None
 
 
+@pytest.mark.parametrize("size", [(150, 150), (144, 192)])
+def test_a_photo_with_a_white_border_is_no_plot(size):
+    """Its colors lie on a map of matplotlib's, but on a part of it: imshow would use it all."""
+    photo = np.asarray(soft((70, 90, 70), size, 0.97))
+    photo = np.where(photo.min(2, keepdims=True) > 250, (225, 222, 218), photo).astype(np.uint8)
+    assert find_dataset_image(ImageOps.expand(Image.fromarray(photo), 25, "white")) is None
+
+
 def test_a_grid_of_several_is_none(sheet):
     grid = Image.new("L", (5 * 60, 4 * 60), 255)
     for i, (picture, _) in enumerate(sheet[:20]):

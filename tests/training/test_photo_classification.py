@@ -15,7 +15,7 @@ from fashion_model.training.photo_classification import (
     MILD,
     STRONG,
     Photos,
-    at_known_size,
+    at_training_size,
     parameter_groups,
     train,
 )
@@ -78,7 +78,7 @@ def test_teachers_see_no_more_pixels_than_they_learned_at(network):
     sides = []
     network.stages.register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-1]))
     for side in (160, 128, 64):
-        at_known_size(network)(torch.rand(2, 3, side, side))
+        at_training_size(network)(torch.rand(2, 3, side, side))
     assert sides == [128, 128, 64]
 
 
