@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from fashion_model import checkpoint
 from fashion_model.networks import CLASSES
 from fashion_model.training.augment import Augmentation, mix, shift_and_flip
 from fashion_model.training.classification import LabelBatch, dropout_logits, label_loss
@@ -92,9 +93,11 @@ def make_views(
 ) -> Views:
     """Views of pixels uint8 (N, 28, 28), changed at random by change, as teacher sees them.
 
-    bfloat16: whether the teacher computes in it, which moves its confidences by some thousandths.
+    bfloat16: whether the teacher computes in it where the device can, which moves its confidences
+    by some thousandths.
     """
     teacher.eval().to(memory_format=torch.channels_last)
+    bfloat16 = bfloat16 and checkpoint.computes_bfloat16(pixels.device)
     views = pixels.repeat(copies, 1, 1)
     logits = torch.empty(len(views), len(CLASSES), dtype=torch.float16, device=views.device)
     bar = tqdm(total=len(views), desc="views", mininterval=5.0)

@@ -1,4 +1,4 @@
-"""The training of the drawing network: people's drawings, icons, and what is drawn by rule.
+"""The training of the drawing network: people's drawings, icons, and images drawn as lines.
 
 It learns from the labels first. The photo network knows less of drawings, but errs in other ones:
 together they are right more often than either. So the drawing network goes on with what both say.
@@ -28,23 +28,13 @@ from fashion_model.training.drawing_fields import Variation, redrawn
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
 from fashion_model.training.synthesis.garments import Rng, Wardrobe
-from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.sketches import sketches
-from fashion_model.training.synthesis.things import nonsense
 from fashion_model.training.trainer import Trainer
 
 # The share of each source: people's drawings by their origin, but for "other", those of none of
-# the ten; garments by rule; images of Fashion-MNIST as lines; things by rule
-SHARES = {
-    "doodle": 0.20,
-    "vector": 0.16,
-    "icon": 0.08,
-    "other": 0.30,
-    "rule": 0.12,
-    "sketch": 0.08,
-    "nonsense": 0.06,
-}
-BY_RULE, SKETCHES, NONSENSE = 8_000, 8_000, 5_000
+# the ten; images of Fashion-MNIST as lines
+SHARES = {"doodle": 0.24, "vector": 0.20, "icon": 0.10, "other": 0.36, "sketch": 0.10}
+SKETCHES = 8_000
 AROUND = 8  # pixels of paper around a drawing, where the photo network is asked about it
 POWER = 0.5  # of a label's rarity within its source, see pictures.balanced
 
@@ -185,7 +175,7 @@ def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
 def items(labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int) -> Iterator[Item]:
     """All drawings to learn from, the same for the same seed."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    every = _people(labeled), _by_rule(rng), _sketches(fashion_mnist, rng, generator)
+    every = _people(labeled), _sketches(fashion_mnist, rng, generator)
     yield from tqdm(chain(*every), desc="drawings", mininterval=5.0)
 
 
@@ -195,14 +185,6 @@ def _people(labeled: Sequence[LabeledPicture]) -> Iterator[Item]:
             known = picture.origin if picture.origin in SHARES else "doodle"
             source = "other" if targets == (NONE,) else known
             yield source, picture.label, decode(picture.path), targets
-
-
-def _by_rule(rng: Rng) -> Iterator[Item]:
-    for i in range(BY_RULE):
-        label = i % len(CLASSES)
-        yield "rule", CLASSES[label], garment_drawing(rng, label), (label,)
-    for _ in range(NONSENSE):
-        yield "nonsense", "", nonsense(rng), (NONE,)
 
 
 def _sketches(fashion_mnist: Pairs, rng: Rng, generator: torch.Generator) -> Iterator[Item]:

@@ -33,7 +33,7 @@ class TrainConfig:
     but the last, which Muon trains then (Jordan 2024, https://kellerjordan.github.io/posts/muon/),
     AdamW the rest. clip: the largest norm of all gradients together; None: any. ema: the decay of
     the weight average, which is what gets saved. bfloat16: whether forward and backward compute in
-    it (weights and loss stay float32).
+    it where the device can (weights and loss stay float32).
     """
 
     epochs: int
@@ -73,6 +73,7 @@ class Trainer:
         """
         self.network, self.config, self.seed, self.data = network, config, seed, data
         self.device = next(network.parameters()).device
+        self.bfloat16 = config.bfloat16 and checkpoint.computes_bfloat16(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.average = AveragedModel(network, multi_avg_fn=self._averaged, use_buffers=True)
         # the first weights count as one of those averaged: else the first step's would replace them
@@ -127,10 +128,8 @@ class Trainer:
                 bar.update()
             self.epoch += 1
             self.seconds += time.perf_counter() - started
-            figures = {
-                "loss": total / max(1, steps),
-                **(watch(self._averaged_network()) if watch else {}),
-            }
+            watched = watch(self._averaged_network()) if watch else {}
+            figures = {"loss": total / max(1, steps), **watched}
             shown = {name: f"{value:.4f}" for name, value in figures.items()}
             bar.set_postfix(epoch=f"{self.epoch}/{self.config.epochs}", **shown)
             if state is not None:
@@ -195,7 +194,7 @@ class Trainer:
     def _learn(self, batch: Batch, loss: Callable[[nn.Module, Batch], torch.Tensor]) -> float:
         """One step; the value of the loss before it."""
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             value = loss(self.network, batch)
         self.network.zero_grad(set_to_none=True)
         value.backward()

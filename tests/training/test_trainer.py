@@ -147,7 +147,8 @@ def test_the_average_by_hand(ema):
     assert not torch.equal(saved, biases[-1])
 
 
-def test_in_bfloat16_weights_and_loss_stay_in_float32():
+def test_in_bfloat16_weights_and_loss_stay_in_float32(monkeypatch):
+    monkeypatch.setattr(checkpoint, "computes_bfloat16", lambda device: True)
     one = trainer(dataclasses.replace(CONFIG, bfloat16=True), "cnn")
     seen = []
 
