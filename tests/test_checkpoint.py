@@ -308,7 +308,7 @@ def test_the_device_is_torchs_current_accelerator_or_the_cpu(monkeypatch):
     assert checkpoint.detect_device() == torch.device("cpu")
 
 
-@pytest.mark.parametrize("key, expected", [("avx512_bf16", True), ("avx2", False)])
+@pytest.mark.parametrize(("key", "expected"), [("avx512_bf16", True), ("avx2", False)])
 def test_a_cpu_computes_bfloat16_where_it_has_instructions_for_that(monkeypatch, key, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {key: True})
     assert checkpoint.computes_bfloat16(torch.device("cpu")) is expected

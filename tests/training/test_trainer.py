@@ -148,7 +148,7 @@ def test_the_average_by_hand(ema):
 
 
 def test_in_bfloat16_weights_and_loss_stay_in_float32(monkeypatch):
-    monkeypatch.setattr(checkpoint, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(checkpoint, "computes_bfloat16", lambda _: True)
     one = trainer(dataclasses.replace(CONFIG, bfloat16=True), "cnn")
     seen = []
 
