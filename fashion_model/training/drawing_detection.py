@@ -15,13 +15,12 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from fashion_model.datasets import LabeledPicture, Pairs
-from fashion_model.networks import CLASSES, Segmenter
+from fashion_model.networks import Segmenter
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import as_rgb
 from fashion_model.preprocessing.segmentation import SIDE, small
 from fashion_model.training.segmentation import inked
 from fashion_model.training.synthesis.garments import Array, Rng, Wardrobe, as_bytes, ground, spoil
-from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import product, snapshot
 from fashion_model.training.synthesis.sketches import on_sheet, penned, scribbles, sketched
 
@@ -129,12 +128,9 @@ def _by_people(
 
 
 def _made_up(wardrobe: Wardrobe, rng: Rng, generator: torch.Generator) -> Iterator[Array]:
-    """EACH drawings: by rule, of Fashion-MNIST's images, and scribbles, as many of each."""
+    """EACH drawings: of Fashion-MNIST's images, and scribbles, as many of each."""
     for i in range(EACH):
-        if i % 3 == 0:
-            picture = garment_drawing(rng, i // 3 % len(CLASSES)).convert("L").resize((112, 112))
-            line = torch.from_numpy(1 - np.asarray(picture) / 255.0).float()[None, None]
-        elif i % 3 == 1:
+        if i % 2:
             which = int(rng.integers(len(wardrobe.pixels)))
             pixels, masks = (
                 torch.from_numpy(each[which : which + 1])

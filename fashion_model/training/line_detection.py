@@ -14,19 +14,17 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from fashion_model.datasets import LabeledPicture
-from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.classification import as_input, logits_of
-from fashion_model.training.synthesis.garments import Rng
-from fashion_model.training.synthesis.outlines import garment_drawing
-from fashion_model.training.synthesis.things import nonsense
+from fashion_model.training.synthesis.garments import Rng, Wardrobe
+from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import TrainConfig
 
 CONFIG = TrainConfig(epochs=40, batch=256, learning_rate=4e-3, weight_decay=0.02, ema=0.998)
 COPIES = 4  # bitmaps of each real drawing to learn from
 SCORED = 40  # and of each held-out one, which are few
-BY_RULE = 12_000  # drawings by rule, a third of them of nothing
+SKETCHES = 12_000  # of Fashion-MNIST's images, as lines
 _FILTERS = ("BOX", "BILINEAR", "BICUBIC", "LANCZOS")
 
 Batch = tuple[torch.Tensor, int]  # (2n, 1, 28, 28), and n: so many of them are lines, the first
@@ -46,11 +44,11 @@ class Lines:
         Fashion-MNIST's."""
         rng = np.random.default_rng(seed)
         drawings = _drawings(labeled)
-        copies = [COPIES] * len(drawings) + [1] * BY_RULE
-        drawings += [
-            nonsense(rng) if i % 3 == 0 else garment_drawing(rng, i % len(CLASSES))
-            for i in tqdm(range(BY_RULE), desc="by rule", mininterval=5.0)
-        ]
+        wardrobe = Wardrobe.sample(images, torch.zeros(len(images)), SKETCHES, rng)
+        rows, generator = np.arange(len(wardrobe.labels)), torch.Generator().manual_seed(seed)
+        copies = [COPIES] * len(drawings) + [1] * len(rows)
+        made_up = tqdm(sketches(wardrobe, rows, generator), desc="sketches", mininterval=5.0)
+        drawings += [picture for picture, _ in made_up]
         self.lines = _bitmaps(np.repeat(np.arange(len(drawings)), copies), drawings, rng)
         self.images, self.batch = images, config.batch
         self.steps = 2 * len(self.lines) // config.batch

@@ -22,7 +22,6 @@ from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.synthesis.garments import Wardrobe, ground, paper, spoil
-from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import (
     SIDE,
@@ -32,7 +31,6 @@ from fashion_model.training.synthesis.sketches import (
     sketches,
     warped,
 )
-from fashion_model.training.synthesis.things import nonsense
 
 NONE = len(CLASSES)  # among targets: none of the ten is right, as the eleventh logit says
 T_SHIRT, TROUSER, DRESS, COAT, SHIRT = 0, 1, 3, 4, 6
@@ -49,7 +47,6 @@ USUALLY: dict[str, tuple[int, ...] | None] = {
 PHOTO_COPIES, GARMENT_COPIES, THING_COPIES = 5, 12, 4  # besides each picture as it is
 MADE_UP = 12_000  # photos, and as many drawings, out of Fashion-MNIST
 NOTHING = 1_000  # grounds without a garment, and as many scribbles
-DRAWN, NONSENSE = 10_000, 6_000  # by rule
 ASKED = 64  # pictures at a time that a teacher is asked about
 
 Item = tuple[Image.Image, str, tuple[int, ...]]  # picture, kind, targets, NONE among them
@@ -189,14 +186,9 @@ def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterat
         yield picture, "drawing", (label,)
 
 
-def by_rule(generator: torch.Generator, seed: int) -> Iterator[Item]:
-    """Garments and other things drawn by rule, scribbles, and grounds where nothing lies."""
+def nothing(generator: torch.Generator, seed: int) -> Iterator[Item]:
+    """Scribbles, and grounds where nothing lies."""
     rng = np.random.default_rng(seed)
-    for i in range(DRAWN):
-        label = i % len(CLASSES)
-        yield garment_drawing(rng, label), "drawing", (label,)
-    for _ in range(NONSENSE):
-        yield nonsense(rng), "drawing", (NONE,)
     for i, line in enumerate(scribbles(NOTHING, generator)):
         yield as_picture(line), "drawing", (NONE,)
         canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
@@ -213,4 +205,4 @@ def for_people(
     yield from drawings(labeled, generator)
     wardrobe = Wardrobe.sample(*fashion_mnist, MADE_UP, np.random.default_rng(seed))
     yield from made_up(wardrobe, generator, seed)
-    yield from by_rule(generator, seed)
+    yield from nothing(generator, seed)

@@ -83,10 +83,7 @@ class Trainer:
         self._matrices = [(p, _as_matrix(p.detach())) for p in by_muon]
         if groups is None:
             rest = [p for p in network.parameters() if p.ndim <= 1]
-            groups = [
-                {"params": weights[len(by_muon) :]},
-                {"params": rest, "weight_decay": 0.0},
-            ]
+            groups = [{"params": weights[len(by_muon) :]}, {"params": rest, "weight_decay": 0.0}]
         rate, decay = config.learning_rate, config.weight_decay
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(groups, rate, config.betas, weight_decay=decay, fused=True)

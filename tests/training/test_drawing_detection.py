@@ -12,9 +12,8 @@ from fashion_model.preprocessing.segmentation import mask_logits
 from fashion_model.training import drawing_detection
 from fashion_model.training.drawing_detection import drawing_accuracy, learn_drawings
 from fashion_model.training.synthesis.garments import Wardrobe
-from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import product
-from fashion_model.training.synthesis.sketches import on_sheet
+from fashion_model.training.synthesis.sketches import on_sheet, sketched
 
 
 @pytest.fixture
@@ -69,11 +68,11 @@ def test_only_what_tells_drawings_is_learned(images, real_folder, monkeypatch):
 
 
 def test_the_committed_segmenter_tells_sheets_from_products(wardrobe):
-    """Drawings by rule on sheets, and the test sheet's garments on white, none of them learnt."""
+    """The test sheet's garments, drawn on paper and on white, none of them learnt."""
     segmenter, _ = checkpoint.load("segmenter", "cpu")
     rng = np.random.default_rng(12345)
-    drawn = [garment_drawing(rng, i % 10).convert("L").resize((112, 112)) for i in range(60)]
-    lines = [1 - np.asarray(picture, np.float32) / 255 for picture in drawn]
+    garments = (torch.from_numpy(each) for each in (wardrobe.pixels, wardrobe.masks))
+    lines = sketched(*garments, torch.Generator().manual_seed(0))[:, 0].numpy()
     said = {
         name: np.mean(
             [mask_logits(as_rgb(np.asarray(each)), segmenter)[1] > 0 for each in pictures]

@@ -14,10 +14,21 @@ from fashion_model.preprocessing.dataset_image import exact_dataset_image
 from fashion_model.training import line_detection
 from fashion_model.training.batch_norm import fold, untrained
 from fashion_model.training.line_detection import Lines, accuracies, bitmap
-from fashion_model.training.synthesis.outlines import garment_drawing
+from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import TrainConfig, Trainer
 
 MANY = range(200)
+
+
+@pytest.fixture(scope="module")
+def drawn(sheet):
+    """Bitmaps of drawings: five of each test image."""
+    pixels = np.stack([np.asarray(picture) for picture, _ in sheet])
+    wardrobe = Wardrobe.of(pixels, np.zeros(len(pixels)))
+    rows = np.repeat(np.arange(len(pixels)), len(MANY) // len(pixels))
+    rng, generator = np.random.default_rng(3), torch.Generator().manual_seed(3)
+    return np.stack([bitmap(line, rng) for line, _ in sketches(wardrobe, rows, generator)])
 
 
 def test_a_drawing_shrinks_to_a_bright_picture_on_black():
@@ -38,12 +49,12 @@ def test_a_drawing_shrinks_to_a_bright_picture_on_black():
 
 @pytest.fixture
 def few(monkeypatch, sheet):
-    monkeypatch.setattr(line_detection, "BY_RULE", 30)
+    monkeypatch.setattr(line_detection, "SKETCHES", 30)
     images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
     return images[:30], images[30:]
 
 
-def test_a_few_epochs_tell_lines_from_images(few, real_folder):
+def test_a_few_epochs_tell_lines_from_images(few, real_folder, drawn):
     images, validation = few
     labeled = data.load_labeled(real_folder)
     config = TrainConfig(epochs=60, batch=32, learning_rate=4e-3)
@@ -52,11 +63,8 @@ def test_a_few_epochs_tell_lines_from_images(few, real_folder):
     assert lines.steps == 2 * 46 // 32
     trainer = Trainer(untrained("line-detector", 0, torch.device("cpu")), config)
     network = fold(trainer.fit(lines.batches, lines.loss, lines.steps))
-    rng = np.random.default_rng(7)
-    drawn = torch.from_numpy(
-        np.stack([bitmap(garment_drawing(rng, i % 10), rng) for i in range(50)])
-    )
-    found, others = network(drawn.float() / 255), network(validation.float() / 255)
+    found = network(torch.from_numpy(drawn).float() / 255)
+    others = network(validation.float() / 255)
     assert (found[:, None] > others).float().mean() > 0.9
     shares = accuracies(network, labeled, validation)
     right = network(validation.float() / 255) <= LINES
@@ -65,13 +73,11 @@ def test_a_few_epochs_tell_lines_from_images(few, real_folder):
     assert set(accuracies(network, [], validation)) == {"validation"}  # no drawing was held out
 
 
-def test_drawings_that_look_like_the_data_set_are_read_as_drawings(sheet):
-    """The committed one: a drawing by rule as a bitmap is told, and no image of Fashion-MNIST is
-    taken for one."""
+def test_drawings_that_look_like_the_data_set_are_read_as_drawings(sheet, drawn):
+    """The committed one: a drawing as a bitmap is told, and no image of Fashion-MNIST is taken for
+    one."""
     classifier = fashion_model.load(device="cpu")
     assert {classifier.preprocess(picture).kind for picture, _ in sheet} == {"dataset"}
-    rng = np.random.default_rng(3)
-    drawn = [bitmap(garment_drawing(rng, i % 10), rng) for i in MANY]
     alike = [Image.fromarray(array) for array in drawn if exact_dataset_image(array) is not None]
     assert len(alike) > len(MANY) / 2
     kinds = [classifier.preprocess(picture).kind for picture in alike]

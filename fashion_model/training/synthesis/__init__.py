@@ -1,4 +1,4 @@
-"""Pictures made up by rule: garments drawn, laid down or worn, and things that are none."""
+"""Pictures made up: garments laid down, worn or drawn, of Fashion-MNIST's images."""
 
 from collections.abc import Iterator
 
@@ -9,23 +9,18 @@ from PIL import Image
 from fashion_model import retrieval
 from fashion_model.networks import CLASSES
 from fashion_model.training.synthesis.garments import Wardrobe
-from fashion_model.training.synthesis.outlines import garment_drawing
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import sketches
 
 
 def pictures(kind: str, seed: int) -> Iterator[tuple[Image.Image, int]]:
     """Garments of kind "drawing" or "photo", each with its class, without end; the same for the
-    same seed. Two of three drawings, and the photos, are made out of the training images that come
-    with the package."""
+    same seed. They are made out of the training images that come with the package."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     images = retrieval.read().images
     wardrobe = Wardrobe.of(images, np.arange(len(images)) % len(CLASSES))
     while kind == "drawing":
-        for label in range(len(CLASSES)):
-            yield garment_drawing(rng, label), label
-        rows = rng.integers(len(images), size=2 * len(CLASSES))
-        yield from sketches(wardrobe, rows, generator)
+        yield from sketches(wardrobe, rng.permutation(len(images)), generator)
     while True:
         photo, _, label = snapshot(rng, wardrobe)
         yield Image.fromarray(photo), label

@@ -1,10 +1,10 @@
-"""Line drawings: of images, of strokes by a shaky hand, and drawn again with other pens."""
+"""Line drawings: of images, scribbled, drawn again with other pens, and photographed on paper."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image
 from scipy import ndimage
 from torch.nn import functional as F
 
@@ -20,12 +20,7 @@ from fashion_model.training.synthesis.garments import (
     spoil,
 )
 
-SIDE = 112  # of drawings that are tensors
-SHEET = 224  # of those that are pictures
-
-# Lists of points (x, y), x to the right and y down, in about [-1, 1] x [-1, 1]
-Point = tuple[float, float]
-Strokes = list[list[Point]]
+SIDE = 112  # pixels a side
 
 
 def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
@@ -144,63 +139,3 @@ def sketches(
         lines = sketched(pixels, masks, generator)
         for line, label in zip(lines, wardrobe.labels[some].tolist(), strict=True):
             yield as_picture(line), label
-
-
-def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float) -> list[Point]:
-    """Part of an ellipse around (x, y), from angle start to stop in turns; 0.25 is down."""
-    turns = np.linspace(start, stop, 14) * 2 * np.pi
-    return [(x + rx * float(np.cos(t)), y + ry * float(np.sin(t))) for t in turns]
-
-
-def box(x0: float, y0: float, x1: float, y1: float) -> list[Point]:
-    """A rectangle's corners, and the first again."""
-    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
-
-
-def drawn(rng: Rng, parts: Strokes) -> Image.Image:
-    """parts, strokes, with a shaky hand, as a black line drawing on white, "L", up to 224x224."""
-    picture = Image.new("L", (SHEET, SHEET), 255)
-    pen = ImageDraw.Draw(picture)
-    width = int(rng.integers(2, 11))
-    # people draw wide trousers and squat jackets, and not all of them are careful
-    angle, stretch = rng.normal(0, 0.08), np.exp(rng.normal(0, 0.28))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shake = rng.uniform(0.004, 0.045)
-    bends = rng.normal(0, rng.choice([0.05, 0.12]), (2, 3))
-    forgotten = rng.choice([0.0, 0.02, 0.08])
-    for stroke in parts:
-        if len(parts) > 5 and rng.random() < forgotten:
-            continue
-        points = _by_hand(rng, np.array(stroke), shake)
-        points = points + np.stack([np.sin(points[:, ::-1] @ bends[:, k]) for k in (0, 1)], 1) * 0.3
-        points = points @ turn * [stretch, 1]
-        pixels = (points * 0.4 + 0.5) * SHEET
-        pen.line([tuple(p) for p in pixels], fill=0, width=width, joint="curve")
-    return _cropped(rng, picture) if rng.random() < 0.15 else picture
-
-
-def _cropped(rng: Rng, picture: Image.Image) -> Image.Image:
-    """picture without a strip of what is drawn on one side: the sheet was too small."""
-    left, top, right, bottom = ImageOps.invert(picture).getbbox() or (0, 0, *picture.size)
-    side, share = int(rng.integers(4)), rng.uniform(0.05, 0.25)
-    box = [left, top, right, bottom]
-    length = right - left if side in (0, 2) else bottom - top
-    box[side] += round(share * length) * (1 if side < 2 else -1)
-    return picture.crop((box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1)))
-
-
-def _by_hand(rng: Rng, points: Array, shake: float) -> Array:
-    """Points every few pixels along the stroke, with corners rounded and a little noise."""
-    # corners move freely; the many points of an arc would crumple it
-    points = points + rng.normal(0, shake if len(points) < 9 else shake / 4, points.shape)
-    steps = np.linspace(0, len(points) - 1, 12 * (len(points) - 1) + 1)
-    path = np.stack([np.interp(steps, np.arange(len(points)), points[:, k]) for k in (0, 1)], 1)
-    rounded = int(rng.integers(1, 6))
-    if rounded > 1:
-        padded = np.pad(path, ((rounded, rounded), (0, 0)), "edge")
-        kernel = np.ones(2 * rounded + 1) / (2 * rounded + 1)
-        path = np.stack([np.convolve(padded[:, k], kernel, "valid") for k in (0, 1)], 1)
-    slow = rng.normal(0, shake, (max(2, len(path) // 10), 2))
-    at = np.linspace(0, len(slow) - 1, len(path))
-    drift = np.stack([np.interp(at, np.arange(len(slow)), slow[:, k]) for k in (0, 1)], 1)
-    return np.asarray(path + drift)

@@ -7,8 +7,6 @@ from PIL import Image, ImageDraw
 
 from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.sketches import (
-    arc,
-    box,
     on_sheet,
     penned,
     scribbles,
@@ -116,16 +114,3 @@ def test_a_sheet_shows_the_line_that_was_drawn():
         colors.add(tuple(np.median(np.asarray(with_ink).reshape(-1, 3), 0)))
     assert seen >= 17  # the others are pale
     assert len(colors) > 10
-
-
-def test_an_arc_by_hand():
-    """A quarter of an ellipse from its right end down to its lowest point."""
-    points = arc(1, 2, 3, 4, 0, 0.25)
-    assert points[0] == pytest.approx((4, 2))
-    assert points[-1] == pytest.approx((1, 6))
-    ellipse = [((x - 1) / 3) ** 2 + ((y - 2) / 4) ** 2 for x, y in points]
-    assert ellipse == pytest.approx([1] * len(points))
-
-
-def test_a_box_is_closed():
-    assert box(0, 1, 2, 3) == [(0, 1), (2, 1), (2, 3), (0, 3), (0, 1)]

@@ -1,4 +1,4 @@
-"""Pictures by rule, of each class and the same for the same seed."""
+"""Made-up pictures, of each class and the same for the same seed."""
 
 from itertools import islice
 
