@@ -5,8 +5,9 @@ Every one goes through preprocess, so that training sees what users will send.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -47,11 +48,17 @@ USUALLY: dict[str, tuple[int, ...] | None] = {
 PHOTO_COPIES, GARMENT_COPIES, THING_COPIES = 5, 12, 4  # besides each picture as it is
 MADE_UP = 12_000  # photos, and as many drawings, out of Fashion-MNIST
 NOTHING = 1_000  # grounds without a garment, and as many scribbles
-ASKED = 64  # pictures at a time that a teacher is asked about
 
-Item = tuple[Image.Image, str, tuple[int, ...]]  # picture, kind, targets, NONE among them
-# Pictures and the kind of each -> confidences (N, 10): a Classifier that sees the whole picture
-Teacher = Callable[[Sequence[tuple[Image.Image, str]]], torch.Tensor]
+Teacher = Callable[[Image.Image, str], torch.Tensor]  # a picture, its kind -> confidences (10,)
+
+
+class Item(NamedTuple):
+    """A picture of some kind, with its targets, NONE among them, and what is learned of it: the
+    picture as it is first, then others of the same."""
+
+    views: Sequence[Image.Image]
+    kind: str
+    targets: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,6 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """All that there is, by name."""
-        return {name: value for name, value in vars(self).items() if value is not None}
-
     @staticmethod
     def from_labels(images: torch.Tensor, labels: torch.Tensor) -> "Pictures":
         """images uint8 (N, 28, 28) with one class each, labels int (N,)."""
@@ -81,19 +84,21 @@ class Pictures:
 
 
 def read(items: Iterable[Item], segmenter: nn.Module, teacher: Teacher | None = None) -> Pictures:
-    """items as a network reads them; none in which nothing is found."""
+    """The views of items as a network reads them; none in which nothing is found.
+
+    teacher is asked about the first view of each item, and taken to say the same of the others.
+    """
     pixels, targets, confidences = [], [], []
-    found_in = _preprocessed(items, Detectors(segmenter))
-    while some := list(islice(found_in, ASKED)):
-        for _, found, right in some:
-            pixels.append((found * 255).round().byte())
-            targets.append(one_hot([right])[0])
-        if teacher is not None:
-            confidences.append(teacher([whole for whole, _, _ in some]).half())
+    detectors = Detectors(segmenter)
+    for item in items:
+        views = list(_preprocessed(item, detectors))
+        pixels += views
+        targets += [item.targets] * len(views)
+        if views and teacher is not None:
+            confidences += [teacher(item.views[0], item.kind).half()] * len(views)
     if not pixels:
         return Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
-    taught = torch.cat(confidences) if confidences else None
-    every = torch.stack(targets)
+    every, taught = one_hot(targets), torch.stack(confidences) if confidences else None
     return Pictures(torch.stack(pixels), every[:, :NONE] & ~every[:, NONE:], taught)
 
 
@@ -113,15 +118,11 @@ def one_hot(targets: Sequence[tuple[int, ...]]) -> torch.Tensor:
     return rows
 
 
-def _preprocessed(
-    items: Iterable[Item], detectors: Detectors
-) -> Iterator[tuple[tuple[Image.Image, str], torch.Tensor, tuple[int, ...]]]:
-    for picture, kind, targets in items:
-        try:
-            model_input = preprocess(picture, detectors, kind)
-        except InputError:
-            continue
-        yield (picture, kind), model_input.tensor[0, 0], targets
+def _preprocessed(item: Item, detectors: Detectors) -> Iterator[torch.Tensor]:
+    for view in item.views:
+        with suppress(InputError):
+            tensor = preprocess(view, detectors, item.kind).tensor
+            yield (tensor[0, 0] * 255).round().byte()
 
 
 def with_targets(
@@ -138,14 +139,13 @@ def unchanged(labeled: Sequence[LabeledPicture], kind: str) -> Iterator[Item]:
     """Each picture of this kind among labeled, once and as it is."""
     for item, targets in with_targets(labeled):
         if item.kind == kind:
-            yield decode(item.path), kind, targets
+            yield Item([decode(item.path)], kind, targets)
 
 
 def photos(labeled: Sequence[LabeledPicture], copies: int | None = None) -> Iterator[Item]:
     """Each photo as it is and in copies (None: PHOTO_COPIES): turned, lit and scaled anew."""
-    for picture, kind, targets in unchanged(labeled, "photo"):
-        picture = picture.convert("RGB")
-        yield picture, kind, targets
+    for (whole,), kind, targets in unchanged(labeled, "photo"):
+        picture = whole.convert("RGB")
         rim = np.median(np.asarray(picture)[[0, -1]].reshape(-1, 3), 0)
         change = v2.Compose(
             [
@@ -156,24 +156,21 @@ def photos(labeled: Sequence[LabeledPicture], copies: int | None = None) -> Iter
                 v2.ColorJitter(0.25, 0.25, 0.25),
             ]
         )
-        for copy in range(PHOTO_COPIES if copies is None else copies):
-            changed = change(picture)
-            if copy % 3 == 2:  # a small one
-                changed.thumbnail((72, 72), Image.Resampling.BOX)
-            yield changed, kind, targets
+        views = [change(picture) for _ in range(PHOTO_COPIES if copies is None else copies)]
+        for view in views[2::3]:
+            view.thumbnail((72, 72), Image.Resampling.BOX)
+        yield Item([picture, *views], kind, targets)
 
 
 def drawings(labeled: Sequence[LabeledPicture], generator: torch.Generator) -> Iterator[Item]:
     """Each drawing as it is and drawn again, bent, with other pens: garments more often."""
-    for picture, kind, targets in unchanged(labeled, "drawing"):
-        yield picture, kind, targets
+    for (picture,), kind, targets in unchanged(labeled, "drawing"):
         ink = 1 - torch.from_numpy(np.array(picture.convert("L"))).float()[None, None] / 255
         copies = THING_COPIES if NONE in targets else GARMENT_COPIES
         ink = F.interpolate(F.pad(ink, (24,) * 4), (SIDE, SIDE), mode="bilinear", antialias=True)
         again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
         again[::2] = penned(again[::2], generator)
-        for line in again:
-            yield as_picture(line), kind, targets
+        yield Item([picture, *map(as_picture, again)], kind, targets)
 
 
 def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterator[Item]:
@@ -181,18 +178,18 @@ def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterat
     rng = np.random.default_rng(seed)
     for _ in range(MADE_UP):
         array, _, label = snapshot(rng, wardrobe)
-        yield Image.fromarray(array), "photo", (label,)
+        yield Item([Image.fromarray(array)], "photo", (label,))
     for picture, label in sketches(wardrobe, np.arange(len(wardrobe.labels)), generator):
-        yield picture, "drawing", (label,)
+        yield Item([picture], "drawing", (label,))
 
 
 def nothing(generator: torch.Generator, seed: int) -> Iterator[Item]:
     """Scribbles, and grounds where nothing lies."""
     rng = np.random.default_rng(seed)
     for i, line in enumerate(scribbles(NOTHING, generator)):
-        yield as_picture(line), "drawing", (NONE,)
+        yield Item([as_picture(line)], "drawing", (NONE,))
         canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
-        yield Image.fromarray((canvas * 255).astype(np.uint8)), "photo", (NONE,)
+        yield Item([Image.fromarray((canvas * 255).astype(np.uint8))], "photo", (NONE,))
 
 
 def for_people(

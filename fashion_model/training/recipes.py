@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
+from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
@@ -16,7 +17,6 @@ from fashion_model.networks import ConvolutionalNetwork, Segmenter, ensemble
 from fashion_model.training import drawing_detection, line_detection, segmentation
 from fashion_model.training import pictures as corpus
 from fashion_model.training.augment import Augmentation
-from fashion_model.training.cache import cached
 from fashion_model.training.classification import (
     LabelConfig,
     Labels,
@@ -115,20 +115,15 @@ def _mlp_people(job: Job) -> Path:
     classifier = load("cnn", job.device)
     digests = [checkpoint.digest(classifier.networks[kind]) for kind in ("drawing", "photo")]
 
-    def teacher(some: Any) -> torch.Tensor:
-        inputs = [classifier.preprocess(picture, kind) for picture, kind in some]
-        return classifier.probabilities(inputs)[0]
+    def teacher(picture: Image.Image, kind: str) -> torch.Tensor:
+        return classifier.probabilities([classifier.preprocess(picture, kind)])[0][0]
 
     held_out = {  # before the hours of training, which a damaged picture would end
         kind: corpus.read(corpus.unchanged(held, kind), segmenter) for kind in ("photo", "drawing")
     }
 
-    def make() -> dict[str, torch.Tensor]:
-        items = corpus.for_people(learn, own, job.seed)
-        bar = tqdm(items, desc="pictures", mininterval=5.0)
-        return corpus.read(bar, segmenter, teacher).tensors()
-
-    people = Pictures(**cached("people", make, learn, segmenter, str(job.seed), *digests))
+    items = tqdm(corpus.for_people(learn, own, job.seed), desc="pictures", mininterval=5.0)
+    people = corpus.read(items, segmenter, teacher)
     source = PeoplesPictures(Pictures.from_labels(*own), people, MLP_PEOPLE, job.on)
     about = f"{len(people)} pictures, taught by {' '.join(digest[:12] for digest in digests)}"
     network, card = job.fit("mlp", MLP_PEOPLE, source, about)

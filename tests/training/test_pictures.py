@@ -1,6 +1,5 @@
 """The pictures to train on: which classes they count for, what is made, and what is kept."""
 
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.training import pictures
 from fashion_model.training.pictures import (
     NONE,
+    Item,
     balanced,
     one_hot,
     read,
@@ -122,11 +122,11 @@ def test_what_nothing_is_found_in_is_dropped():
     ImageDraw.Draw(photo).rectangle((30, 20, 60, 90), fill=40)
     ImageDraw.Draw(pale).rectangle((30, 20, 60, 90), fill=200)
     items = [
-        (sheet, "drawing", (1,)),
-        (drawing, "drawing", (2, 5)),
-        (pale, "photo", (3,)),
-        (photo, "photo", (3, NONE)),
-        (sheet, "photo", (4,)),
+        Item([sheet], "drawing", (1,)),
+        Item([drawing, sheet], "drawing", (2, 5)),
+        Item([pale], "photo", (3,)),
+        Item([photo], "photo", (3, NONE)),
+        Item([sheet], "photo", (4,)),
     ]
     found = read(items, segmenter)
     assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
@@ -138,36 +138,31 @@ def test_what_nothing_is_found_in_is_dropped():
         torch.testing.assert_close(pixels / 255, expected, rtol=0, atol=0.5001 / 255)
 
 
-@pytest.mark.parametrize("items", [[], [(Image.new("L", (50, 50)), "photo", (1,))]])
+@pytest.mark.parametrize("items", [[], [Item([Image.new("L", (50, 50))], "photo", (1,))]])
 def test_nothing_at_all_can_be_joined_to_others(items):
     found = read(items, segmenter)
     assert (found.pixels.shape, found.targets.shape) == ((0, 28, 28), (0, 10))
     assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
 
 
-def test_a_teacher_is_asked_about_the_whole_pictures(monkeypatch):
-    """In parts, and of those alone in which something is found."""
-    monkeypatch.setattr(pictures, "ASKED", 2)
+def test_a_teacher_is_asked_once_about_each_picture_in_which_something_is_found():
     items, asked = [], []
-    for place in range(6):
+    for place in range(4):
         sheet = Image.new("L", (100, 100), 255)
         if place != 2:
             ImageDraw.Draw(sheet).rectangle((20, 30, 80, 60), outline=0, width=2 + place)
-        items.append((sheet, "drawing", (place,)))
+        items.append(Item([sheet, sheet.rotate(90)], "drawing", (place,)))
 
-    def teacher(some):
-        asked.append([(sheets.index(picture), kind) for picture, kind in some])
-        return torch.full((len(some), 10), 0.1)
+    def teacher(picture, kind):
+        asked.append((sheets.index(picture), kind))
+        return torch.full((10,), asked[-1][0] / 10)
 
-    sheets = [picture for picture, _, _ in items]
+    sheets = [item.views[0] for item in items]
     found = read(items, segmenter, teacher)
-    assert asked == [
-        [(0, "drawing"), (1, "drawing")],
-        [(3, "drawing"), (4, "drawing")],
-        [(5, "drawing")],
-    ]
+    assert asked == [(0, "drawing"), (1, "drawing"), (3, "drawing")]
     assert found.confidences.dtype == torch.float16
-    assert found.confidences.shape == (5, 10)
+    assert found.confidences.shape == (6, 10)
+    assert found.confidences[:, 0].tolist() == pytest.approx([0, 0, 0.1, 0.1, 0.3, 0.3], abs=1e-3)
 
 
 # What there is.
@@ -176,9 +171,11 @@ def test_a_teacher_is_asked_about_the_whole_pictures(monkeypatch):
 def test_photos_come_as_they_are_and_in_variants(labeled):
     torch.manual_seed(0)
     items = list(pictures.photos(labeled))
-    assert [classes for _, _, classes in items] == 4 * [(1,)] + 4 * [(0, 6)] + 4 * [(3,)]
-    assert {kind for _, kind, _ in items} == {"photo"}
-    first, *variants = [picture for picture, _, _ in items[:4]]
+    assert [(item.kind, item.targets) for item in items] == [
+        ("photo", classes) for classes in ((1,), (0, 6), (3,))
+    ]
+    assert [len(item.views) for item in items] == [4] * 3
+    first, *variants = items[0].views
     with Image.open(labeled[0].path) as original:
         assert np.array_equal(np.asarray(first), np.asarray(original.convert("RGB")))
     for variant in variants:
@@ -189,21 +186,20 @@ def test_photos_come_as_they_are_and_in_variants(labeled):
         assert 0.05 < dark.mean() < 0.5
     assert max(variants[-1].size) == 72
     torch.manual_seed(0)
-    again = [picture for picture, _, _ in pictures.photos(labeled)]
-    assert all(
-        one.tobytes() == other.tobytes() for one, (other, _, _) in zip(again, items, strict=True)
-    )
+    for one, same in zip(items, pictures.photos(labeled), strict=True):
+        assert [v.tobytes() for v in one.views] == [v.tobytes() for v in same.views]
 
 
 def test_drawings_come_as_they_are_and_drawn_again(labeled):
     items = list(pictures.drawings(labeled, torch.Generator().manual_seed(0)))
-    assert [classes for _, _, classes in items] == 2 * (5 * [(5, 7)] + 3 * [(NONE,)])
-    assert {kind for _, kind, _ in items} == {"drawing"}
-    for picture, _, _ in items:
+    assert [(len(item.views), item.targets) for item in items] == 2 * [(5, (5, 7)), (3, (NONE,))]
+    assert {item.kind for item in items} == {"drawing"}
+    views = [view for item in items for view in item.views]
+    for picture in views:
         ink = 255 - np.asarray(picture.convert("L"))
         assert ink[[0, -1]].max() == 0  # a white border
         assert 0.005 < ink.mean() / 255 < 0.3
-    assert len({picture.tobytes() for picture, _, _ in items}) == len(items)
+    assert len({picture.tobytes() for picture in views}) == len(views)
 
 
 def test_unchanged_are_those_of_one_kind(labeled):
@@ -212,17 +208,19 @@ def test_unchanged_are_those_of_one_kind(labeled):
 
 
 def test_what_is_made_up(images, labeled):
-    items = list(pictures.for_people(labeled, images, 0))[28:]  # 12 photos, 16 drawings
-    runs = [(kind, len(list(run))) for kind, run in groupby(items, lambda item: item[1])]
-    assert runs[:2] == [("photo", 40), ("drawing", 40 + 1)]  # and a scribble
-    photos, sketches = items[:40], items[40:80]
-    assert {(p.mode, p.size, len(classes)) for p, _, classes in photos} == {("RGB", (96, 96), 1)}
+    items = list(pictures.for_people(labeled, images, 0))[7:]  # 3 photos, 4 drawings
+    assert {len(item.views) for item in items} == {1}
+    found = [(picture, kind, classes) for (picture,), kind, classes in items]
+    photos, sketches = found[:40], found[40:80]
+    assert {(p.mode, p.size, k) for p, k, _ in photos} == {("RGB", (96, 96), "photo")}
+    assert all(len(classes) == 1 and classes != (NONE,) for _, _, classes in photos)
     assert sorted(classes for _, _, classes in sketches) == [(k // 4,) for k in range(40)]
+    assert {kind for _, kind, _ in sketches} == {"drawing"}
     for picture, _, _ in sketches:
         paper = np.asarray(picture)
         assert paper[0, 0] == 255
         assert 0.003 < (paper < 128).mean() < 0.3
-    assert [(kind, classes) for _, kind, classes in items[80:]] == 8 * [
+    assert [(kind, classes) for _, kind, classes in found[80:]] == 8 * [
         ("drawing", (NONE,)),
         ("photo", (NONE,)),
     ]

@@ -32,14 +32,12 @@ FEW = {
         "THING_COPIES": 1,
         "MADE_UP": 40,
         "NOTHING": 2,
-        "DRAWN": 10,
-        "NONSENSE": 2,
     },
     segmentation: {"SNAPSHOTS": 40, "SKETCHES": 12, "EPOCH": 12},
     drawing_detection: {"EACH": 6},
-    drawing_classification: {"BY_RULE": 10, "SKETCHES": 10, "NONSENSE": 2},
+    drawing_classification: {"SKETCHES": 10},
     photo_pictures: {"DYED": (1,) * 10, "PEOPLE": 2, "GROUNDS": 2},
-    line_detection: {"BY_RULE": 30},
+    line_detection: {"SKETCHES": 30},
 }
 
 
@@ -123,17 +121,12 @@ def test_the_mlp_is_taught_by_the_cnn(job):
     assert set(card["calibration"]) == {"dataset"}
 
 
-def test_peoples_mlp_learns_from_labels_and_whole_pictures(job, real_folder, tmp_path):
+def test_peoples_mlp_learns_from_labels_and_whole_pictures(job):
     path = train(job("mlp-people"))
     card = checkpoint.load(path, "cpu")[1]
     assert card["architecture"] == "mlp"
     assert len(card["teacher"]["digests"]) == 2  # of drawings and of photos
     assert set(card["accuracy"]) == set(card["calibration"]) == {"photo", "drawing"}
-    (kept,) = (tmp_path / "downloads").iterdir()
-    made = kept.stat().st_mtime_ns
-    again = train(job("mlp-people", "again"))
-    assert all(map(torch.equal, weights(path), weights(again)))
-    assert kept.stat().st_mtime_ns == made  # not made twice
 
 
 def test_of_those_held_out_nothing_is_learned(job, monkeypatch):
