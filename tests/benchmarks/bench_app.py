@@ -117,7 +117,7 @@ def in_the_browser(address: str, strokes: int) -> None:
         chromium = playwright.chromium.launch(
             executable_path=browsing.CHROMIUM, args=browsing.FLAGS
         )
-        page = browsing.Page(chromium, address, viewport=browsing.WIDE)
+        page = browsing.Page(chromium.new_context(viewport=browsing.WIDE), address)
         page.page.evaluate(
             """() => {
             document.addEventListener(

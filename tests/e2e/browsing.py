@@ -9,8 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -37,20 +36,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
 class Page:
-    """An open page, which remembers what it logged and whom it asked."""
+    """An open page of a browser's context, which remembers what it logged and whom it asked."""
 
-    def __init__(self, browser, address, **options):
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
+    def __init__(self, context, address):
+        self.context = context
+        self.page = context.new_page()
         self.page.set_default_timeout(60_000)
         self.logged, self.asked = [], []
         self.page.on("console", lambda m: self.logged.append(f"{m.type}: {m.text}"))
@@ -165,36 +156,6 @@ class Page:
             self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
 
 
-@pytest.fixture
-def visit(browser, server):
-    """visit(**options) opens the page; afterwards it must have logged and asked nothing amiss."""
-    address, pages = server, []
-
-    def open_page(**options):
-        pages.append(Page(browser, address, **{"viewport": WIDE, **options}))
-        return pages[-1]
-
-    yield open_page
-    for page in pages:
-        page.context.close()
-    for page in pages:
-        # willReadFrequently: advice on the tests' look at the canvas
-        amiss = [line for line in page.logged if "willReadFrequently" not in line]
-        assert amiss == []
-        own = (address, "data:", f"blob:{address}")
-        assert [url for url in page.asked if not url.startswith(own)] == []
-
-
 def on_a_phone(visit, width=390, height=664, **options):
     size = {"width": width, "height": height}
     return visit(viewport=size, has_touch=True, is_mobile=True, **options)
-
-
-@pytest.fixture
-def photo(tmp_path):
-    """A pale floor with something dark on it, 640x480."""
-    picture = Image.effect_noise((640, 480), 12).point(lambda tone: tone // 4 + 170).convert("RGB")
-    picture.paste((60, 70, 130), (220, 90, 420, 400))
-    picture.paste((60, 70, 130), (150, 90, 490, 180))
-    picture.save(tmp_path / "photo.jpg")
-    return tmp_path / "photo.jpg"

@@ -10,7 +10,6 @@ import serving
 from browsing import ASK, PHONE, TEE, WIDE
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
 
 
 def test_a_drawn_t_shirt_gets_ten_labels(visit):

@@ -7,7 +7,6 @@ import browsing
 from fashion_model.web.translation import texts
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
 SENTENCES = {  # by the error with which the browser refuses
     "NotFoundError": "none",
     "NotAllowedError": "denied",

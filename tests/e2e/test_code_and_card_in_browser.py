@@ -22,7 +22,6 @@ from fashion_model.web.translation import texts
 from test_panels_in_browser import LAPTOP, start, unfold
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
 
 SMALL = {"width": 320, "height": 568}
 LOOKS = pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 import serving
 import soaking
@@ -18,22 +17,21 @@ pytestmark = [
 CUT = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
-def test_the_page_works_with_the_network_cut(tmp_path):
+def test_the_page_works_with_the_network_cut(playwright, tmp_path):
     address = serving.start()
     own = urlsplit(address).netloc
     (tmp_path / "shirt.png").write_bytes(soaking.pictures()[0])
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, CUT])
-        opened = Page(chromium, address)
-        opened.draw(TEE)
-        opened.expect_answer()
-        opened.tab("Upload")
-        opened.upload(tmp_path / "shirt.png")
-        opened.expect_answer()
-        opened.page.get_by_role("button", name="Use via API").first.click()
-        opened.page.wait_for_timeout(2000)  # for whatever the API page might ask of others
-        urls = {urlsplit(url) for url in opened.asked}
-        chromium.close()
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, CUT])
+    opened = Page(chromium.new_context(), address)
+    opened.draw(TEE)
+    opened.expect_answer()
+    opened.tab("Upload")
+    opened.upload(tmp_path / "shirt.png")
+    opened.expect_answer()
+    opened.page.get_by_role("button", name="Use via API").first.click()
+    opened.page.wait_for_timeout(2000)  # for whatever the API page might ask of others
+    urls = {urlsplit(url) for url in opened.asked}
+    chromium.close()
     web = {url.netloc for url in urls if url.scheme not in ("data", "blob")}
     assert web == {own}, web
 

@@ -19,7 +19,6 @@ from fashion_model.web.panels import UNITS, steps_of
 from fashion_model.web.translation import texts
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
 
 LAPTOP = {"width": 1366, "height": 768}
 BOTH = pytest.mark.parametrize("shown", ["drawn", "uploaded"], indirect=True)

@@ -16,7 +16,6 @@ from conftest import TOP
 from fashion_model.web.translation import texts
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
 HEIC = TOP / "tests" / "data" / "three_colors.heic"
 # What a browser hands over: a clipboard or a drag with files, or with text.
 TRANSFER = """([body, name, type, text]) => { const transfer = new DataTransfer();
@@ -221,13 +220,13 @@ def test_the_page_and_gradio_speak_one_language(visit, locale, lang, upload):
 
 
 def test_after_a_restart_the_picture_is_still_there_and_is_asked_about_again(
-    browser, photo, tmp_path
+    device, photo, tmp_path
 ):
     process, address = serving.run(str(tmp_path))
     page = None
     try:
         serving.wait_for(process, address)
-        page = browsing.Page(browser, address)
+        page = browsing.Page(device(), address)
         page.draw(TEE)
         page.tab("Upload")
         page.upload(photo)
@@ -251,4 +250,4 @@ def test_after_a_restart_the_picture_is_still_there_and_is_asked_about_again(
         process.terminate()
         process.wait()
         if page:
-            page.context.close()
+            page.page.close()

@@ -8,10 +8,10 @@ import urllib.request
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import serving
-from browsing import CHROMIUM, FLAGS, TEE, WIDE, Page
+from browsing import CHROMIUM, TEE, WIDE, Page
 from test_readme import README
 
 LINES = re.findall("`((?:proxy_|client_)[^`]+;)`", README)
@@ -61,25 +61,23 @@ def nginx(server, tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", ["/", "/sub/", "/lines/"])
-def test_the_page_works_behind_default_headers(nginx, path, tmp_path):
+def test_the_page_works_behind_default_headers(device, nginx, path, tmp_path):
     Image.effect_noise((1500, 1500), 60).save(tmp_path / "large.png")
     assert (tmp_path / "large.png").stat().st_size > 2**20  # more than nginx lets through by itself
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = Page(chromium, nginx + path, viewport=WIDE)
-        page.draw(TEE)
+    page = Page(device(viewport=WIDE), nginx + path)
+    page.draw(TEE)
+    page.expect_answer()
+    page.tab("Upload")
+    page.button("sneaker").click()
+    page.expect_answer()
+    assert page.page.locator("#picture .preview").evaluate("image => image.naturalWidth") > 0
+    page.button("Remove").click()
+    page.upload(tmp_path / "large.png")
+    if path == "/lines/":
         page.expect_answer()
-        page.tab("Upload")
-        page.button("sneaker").click()
-        page.expect_answer()
-        assert page.page.locator("#picture .preview").evaluate("image => image.naturalWidth") > 0
-        page.button("Remove").click()
-        page.upload(tmp_path / "large.png")
-        if path == "/lines/":
-            page.expect_answer()
-        else:
-            expect(page.sentence).to_contain_text("A proxy on the way")
-        asked = [url for url in page.asked if "gradio_api" in url and "data:" not in url]
-        chromium.close()
+    else:
+        expect(page.sentence).to_contain_text("A proxy on the way")
+    asked = [url for url in page.asked if "gradio_api" in url and "data:" not in url]
+    page.page.close()
     assert asked
     assert all(url.startswith((nginx + path, f"blob:{nginx}")) for url in asked), asked

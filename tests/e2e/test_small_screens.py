@@ -7,7 +7,6 @@ from browsing import TEE, on_a_phone
 from test_touch import Fingers
 
 pytestmark = browsing.pytestmark
-browser, visit, photo = browsing.browser, browsing.visit, browsing.photo
 SCREENS = [
     (390, 664),
     (320, 568),

@@ -7,7 +7,6 @@ import browsing
 from browsing import on_a_phone
 
 pytestmark = browsing.pytestmark
-browser, visit = browsing.browser, browsing.visit
 
 
 class Fingers:

@@ -17,7 +17,6 @@ from fashion_model.web.translation import texts
 from fashion_model.web.visitor_networks import AT_A_TIME
 
 pytestmark = browsing.pytestmark
-browser, visit = browsing.browser, browsing.visit
 
 SCREENS = pytest.mark.parametrize(
     "screen",

@@ -1,0 +1,68 @@
+"""One browser for all tests of the page, and what a visitor brings."""
+
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from browsing import CHROMIUM, FLAGS, WIDE, Page
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="session")
+def device(browser):
+    """device(**options) is a context for such a device, the same for the same options.
+
+    What one page has downloaded and compiled serves the next, which opens in a third of the time.
+    Nothing else is left of it: the app keeps what it remembers in the tab's own session storage.
+    """
+    contexts = {}
+
+    def of(**options):
+        key = repr(sorted(options.items()))
+        if key not in contexts:
+            contexts[key] = browser.new_context(**options)
+        return contexts[key]
+
+    return of
+
+
+@pytest.fixture
+def visit(device, server):
+    """visit(**options) opens the page; afterwards it must have logged and asked nothing amiss."""
+    address, pages = server, []
+
+    def open_page(**options):
+        pages.append(Page(device(**{"viewport": WIDE, **options}), address))
+        return pages[-1]
+
+    yield open_page
+    for page in pages:
+        page.page.close()
+    for page in pages:
+        # willReadFrequently: advice on the tests' look at the canvas
+        amiss = [line for line in page.logged if "willReadFrequently" not in line]
+        assert amiss == []
+        own = (address, "data:", f"blob:{address}")
+        assert [url for url in page.asked if not url.startswith(own)] == []
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A pale floor with something dark on it, 640x480."""
+    picture = Image.effect_noise((640, 480), 12).point(lambda tone: tone // 4 + 170).convert("RGB")
+    picture.paste((60, 70, 130), (220, 90, 420, 400))
+    picture.paste((60, 70, 130), (150, 90, 490, 180))
+    picture.save(tmp_path / "photo.jpg")
+    return tmp_path / "photo.jpg"
