@@ -9,16 +9,21 @@ from torch.nn import functional as F
 
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import NeuralNetwork
-from fashion_model.training.batch_norm import fold, untrained, with_batch_norm
+from fashion_model.networks import ConvolutionalNetwork, NeuralNetwork
+from fashion_model.training.batch_norm import fold, with_batch_norm
 from fashion_model.training.trainer import TrainConfig, Trainer
 
 CONFIG = TrainConfig(epochs=2, batch=8, learning_rate=0.01, warmup=0.2)
-CPU = torch.device("cpu")
+# the cnn is small, for Muon computes in bfloat16, which is slow on many CPUs
+NETWORKS = {"mlp": NeuralNetwork, "cnn": lambda: ConvolutionalNetwork(8, 16)}
 
 
-def trainer(config: TrainConfig = CONFIG, architecture: str = "mlp", seed: int = 0) -> Trainer:
-    return Trainer(untrained(architecture, seed, CPU), config, seed=seed, data="waves")
+def trainer(
+    config: TrainConfig = CONFIG, architecture: str = "mlp", seed: int = 0, data: str = "waves"
+) -> Trainer:
+    torch.manual_seed(seed)
+    network = with_batch_norm(NETWORKS[architecture]()).to(memory_format=torch.channels_last)
+    return Trainer(network, config, seed=seed, data=data)
 
 
 def waves(steps: int):
@@ -179,7 +184,7 @@ class PowerError(Exception):
     """It went out."""
 
 
-@pytest.mark.parametrize(("muon", "architecture"), [(0.0, "mlp"), (0.02, "mlp"), (0.02, "cnn")])
+@pytest.mark.parametrize(("muon", "architecture"), [(0.0, "mlp"), (0.02, "cnn")])
 def test_a_training_that_stops_goes_on_alike(tmp_path, muon, architecture):
     config = dataclasses.replace(CONFIG, epochs=3, muon=muon)
     whole = fit(trainer(config, architecture, 3), steps=2).state_dict()
@@ -209,7 +214,7 @@ OTHERS = {
     "architecture": lambda: trainer(architecture="cnn"),
     "seed": lambda: trainer(seed=1),
     "config": lambda: trainer(dataclasses.replace(CONFIG, epochs=3)),
-    "data": lambda: Trainer(untrained("mlp", 0, CPU), CONFIG, data="others"),
+    "data": lambda: trainer(data="others"),
 }
 
 
