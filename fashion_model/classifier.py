@@ -142,8 +142,7 @@ class Classifier:
     def logits(self, inputs: Sequence[ModelInput]) -> torch.Tensor:
         """What the network for it says of inputs of one kind, float32 (N, 10 or 11) on the CPU."""
         tensors = torch.cat([each.tensor for each in inputs]).to(self.device)
-        logits: torch.Tensor = self.networks[inputs[0].kind](tensors).float().cpu()
-        return logits
+        return self.networks[inputs[0].kind](tensors).float().cpu()
 
 
 def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -> Classifier:

@@ -100,8 +100,7 @@ class Stage(nn.Module):
             )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.blocks(x)
-        return y
+        return self.blocks(x)
 
 
 class EfficientNetLite0(nn.Module):
@@ -123,5 +122,4 @@ class EfficientNetLite0(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.stages(x)
-        return logits
+        return self.stages(x)

@@ -79,8 +79,7 @@ class Residual(nn.Module):
         self.body = convolutions(channels, channels, groups=groups)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        residual: torch.Tensor = x + self.body(x)
-        return residual
+        return x + self.body(x)
 
 
 class ConvolutionalNetwork(nn.Module):
@@ -109,8 +108,7 @@ class ConvolutionalNetwork(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.stages(x.view(-1, 1, 28, 28))
-        return logits
+        return self.stages(x.view(-1, 1, 28, 28))
 
 
 class DrawingNetwork(nn.Module):
@@ -136,8 +134,7 @@ class DrawingNetwork(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.stages(x)
-        return logits
+        return self.stages(x)
 
 
 @torch.no_grad()
@@ -224,8 +221,7 @@ class LineDetector(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.stages(x.view(-1, 1, 28, 28)).squeeze(1)
-        return logits
+        return self.stages(x.view(-1, 1, 28, 28)).squeeze(1)
 
 
 READ_28X28 = (NeuralNetwork, ConvolutionalNetwork)  # whatever the kind of picture

@@ -51,7 +51,7 @@ def draw_sheet(
         axes.set_axis_off()
     for axes, outcome in zip(places, picked, strict=False):
         color = RIGHT if not _failed(outcome) else WRONG if outcome.role == "scored" else OTHER
-        axes.imshow(np.hstack(_tiles(classifier, outcome)))
+        axes.imshow(np.hstack([np.asarray(tile) for tile in _tiles(classifier, outcome)]))
         axes.set_title("\n".join(_lines(outcome)), color=color, fontsize=9, loc="left")
     figure.savefig(path, format="png", dpi=100)
 

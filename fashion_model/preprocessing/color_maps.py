@@ -43,8 +43,7 @@ def values_of(colors: Floats) -> Floats | None:
     if colors.ndim == 2:
         return colors
     if np.percentile(np.ptp(colors, 2), 98) <= MAX_GRAY_CHROMA:
-        gray: Floats = colors.mean(2)
-        return gray
+        return colors.mean(2)
     points = colors.reshape(-1, 3) @ _YCC
     distances = np.square(points[::7, None, None] - _KEYS).sum(3).min(2).mean(0)
     results = [_on_map(points, _KEYS[n]) for n in distances.argsort()[:3]]

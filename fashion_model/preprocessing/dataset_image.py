@@ -75,8 +75,7 @@ def find_dataset_image(picture: Image.Image | Pixels) -> np.ndarray | None:
     may_be_drawn = whole.mode == "L" and propose is not framed_squares
     if _is_icon(values) or (may_be_drawn and _is_lines(values)):
         return None
-    original: np.ndarray = values.round().astype(np.uint8)
-    return original
+    return values.round().astype(np.uint8)
 
 
 def exact_dataset_image(array: Pixels) -> np.ndarray | None:
@@ -155,8 +154,7 @@ def _resample(picture: Image.Image, box: Box, side: int) -> Floats:
 
 def _cells(fine: Floats) -> Floats:
     """The mean of each cell's middle, (28, 28) or (28, 28, 3), where every filter kept its tone."""
-    cells: Floats = fine.reshape(SIDE, 4, SIDE, 4, *fine.shape[2:])[:, 1:3, :, 1:3].mean((1, 3))
-    return cells
+    return fine.reshape(SIDE, 4, SIDE, 4, *fine.shape[2:])[:, 1:3, :, 1:3].mean((1, 3))
 
 
 def _copy_error(original: Floats, cells: Floats) -> tuple[float, Image.Resampling]:

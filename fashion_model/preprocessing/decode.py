@@ -93,8 +93,7 @@ def _to_bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _rounded(values: npt.NDArray[Any], scale: float) -> npt.NDArray[np.uint8]:
-    scaled: npt.NDArray[np.uint8] = np.rint(values * np.float32(scale)).astype(np.uint8)
-    return scaled
+    return np.rint(values * np.float32(scale)).astype(np.uint8)
 
 
 def _shrink(picture: Image.Image, longest: int) -> Image.Image:

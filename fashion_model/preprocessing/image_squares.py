@@ -98,5 +98,4 @@ def _longest_run(marked: Any) -> tuple[int, int]:
 
 def _difference(one: Pixels, other: Pixels | np.uint8) -> Pixels:
     """The absolute difference, in uint8 for speed."""
-    difference: Pixels = np.maximum(one, other) - np.minimum(one, other)
-    return difference
+    return np.maximum(one, other) - np.minimum(one, other)

@@ -70,8 +70,7 @@ def in_color(
 def _edge_color(rgb: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The mean color of the outermost pixels of rgb uint8 (h, w, 3): what padding is painted."""
     rim = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
-    mean: np.ndarray[Any, Any] = np.rint(rim.mean(0)).astype(np.uint8)
-    return mean
+    return np.rint(rim.mean(0)).astype(np.uint8)
 
 
 def _tapped(

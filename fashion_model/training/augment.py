@@ -33,7 +33,7 @@ class RandomAffine:
         n, _, height, width = shape
 
         def uniform(half_width: float) -> torch.Tensor:
-            u: torch.Tensor = torch.rand(n, generator=generator, device=generator.device) * 2 - 1
+            u = torch.rand(n, generator=generator, device=generator.device) * 2 - 1
             return u * half_width
 
         angle = uniform(math.radians(self.degrees))

@@ -61,8 +61,7 @@ def dropout_logits(
     stages = cast(nn.Sequential, network.stages)
     with torch.no_grad():
         x = stages[:frozen](x)
-    logits: torch.Tensor = stages[-1](F.dropout(stages[frozen:-1](x), dropout))
-    return logits
+    return stages[-1](F.dropout(stages[frozen:-1](x), dropout))
 
 
 LabelBatch = tuple[torch.Tensor, torch.Tensor]  # (N, 1, 28, 28) and targets or logits (N, 10)

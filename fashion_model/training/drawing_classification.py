@@ -136,8 +136,7 @@ def of_photos(network: nn.Module) -> Teacher:
 
     def logits(x: torch.Tensor) -> torch.Tensor:
         paper = F.pad(1 - x[:, :1], (AROUND,) * 4, value=1.0).expand(-1, 3, -1, -1)
-        found: torch.Tensor = network(paper.contiguous(memory_format=torch.channels_last))
-        return found
+        return network(paper.contiguous(memory_format=torch.channels_last))
 
     return logits
 

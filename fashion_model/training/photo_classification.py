@@ -122,8 +122,7 @@ def at_training_size(teacher: EfficientNetLite0) -> Teacher:
         if x.shape[-1] > STRONG.side:
             side = [STRONG.side] * 2
             x = F.interpolate(x, side, mode="bilinear", antialias=True)
-        found: torch.Tensor = teacher(x)
-        return found
+        return teacher(x)
 
     return logits
 

@@ -84,8 +84,7 @@ class Masks:
         is_drawing = torch.zeros_like(drawing)
         is_drawing[n:] = 1
         kind = F.binary_cross_entropy_with_logits(drawing, 0.01 + 0.98 * is_drawing)
-        loss: torch.Tensor = fits.mean() + 0.2 * kind
-        return loss
+        return fits.mean() + 0.2 * kind
 
 
 def grabcut(picture: Image.Image) -> Array:
@@ -114,8 +113,7 @@ def grabcut(picture: Image.Image) -> Array:
         )
     except cv2.error:  # one color all over: no two models to fit
         return np.zeros_like(mask)
-    found: Array = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    return found
+    return np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
 
 
 def _material(

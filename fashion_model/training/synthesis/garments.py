@@ -123,8 +123,7 @@ def pattern(rng: Rng, size: int) -> Array:
     else:
         field = rng.normal(0, 1, (size, size))
     strength = rng.normal(0, 0.1, 3) + rng.normal(0, 0.12)
-    texture: Array = (field[..., None] * strength).astype(np.float32)
-    return texture
+    return (field[..., None] * strength).astype(np.float32)
 
 
 def ground(rng: Rng, size: int) -> Array:
@@ -137,8 +136,7 @@ def ground(rng: Rng, size: int) -> Array:
         angle, offset = rng.random() * 2 * np.pi, rng.uniform(0.25, 0.5)
         side = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle) > offset * 0.9
         base = np.where(side[..., None], color(rng, 0.7) + pattern(rng, size) * 0.5, base)
-    clipped: Array = np.clip(base, 0, 1)
-    return clipped
+    return np.clip(base, 0, 1)
 
 
 def paper(rng: Rng, size: int) -> Array:
@@ -146,8 +144,7 @@ def paper(rng: Rng, size: int) -> Array:
     level = rng.choice([1.0, rng.uniform(0.85, 1.0)])
     y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
     slope = (x * rng.normal(0, 0.04) + y * rng.normal(0, 0.06))[..., None]
-    sheet: Array = np.clip(np.ones((size, size, 3), np.float32) * level + slope, 0, 1)
-    return sheet
+    return np.clip(np.ones((size, size, 3), np.float32) * level + slope, 0, 1)
 
 
 def dyed(rng: Rng, pixels: Array, mask: Array) -> Cutout:
