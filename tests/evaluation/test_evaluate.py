@@ -7,12 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from fashion_model import CLASSES, Classifier, checkpoint
+from fashion_model import CLASSES, Classifier, checkpoint, commands
 from fashion_model import datasets as data
 from fashion_model.__main__ import main
 from fashion_model.classifier import KINDS
 from fashion_model.errors import DataError
-from fashion_model.evaluation import contact_sheet
 from fashion_model.evaluation.evaluate import (
     answer_pictures,
     evaluate,
@@ -115,7 +114,8 @@ def test_the_command_on_fashion_mnist(network, made_up_data, tmp_path, capsys):
     assert sum(b["count"] for b in score["bins"]) == 100
 
 
-def test_the_command_saves_into_the_checkpoint(network, made_up_data, folder, capsys):
+def test_the_command_saves_into_the_checkpoint(network, made_up_data, folder, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "SYNTHETIC", 40)
     digest = checkpoint.digest(checkpoint.load(network, "cpu")[0])
     command = ["evaluate", "--device", "cpu", "--network", network, "--save"]
     assert main([*command, "--data", str(made_up_data)]) == 0
@@ -147,7 +147,7 @@ def test_the_command_on_a_folder(network, folder, tmp_path, capsys):
     assert "Without an answer: 1\n" in out
     assert f"{folder / 'broken.png'}: " in out
     with Image.open(tmp_path / "sheet.png") as picture:
-        assert picture.width == 4 * contact_sheet.CARD[0] + 5 * contact_sheet.PAD
+        assert picture.size == (1600, 200)  # four in a row
 
     assert main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["images"]
