@@ -48,8 +48,8 @@ class NeuralNetwork(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.flatten(x)
-        logits: torch.Tensor = self.linear_relu_stack(x)
-        return logits
+        logits = self.linear_relu_stack(x)
+        return logits  # noqa: RET504 - to the letter
 
 
 def convolutions(

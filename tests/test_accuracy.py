@@ -17,18 +17,17 @@ pytestmark = pytest.mark.dataset
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cards_accuracy_is_true(name, fashion_mnist_test):
-    """All of them would take a minute; so many are within three standard errors of all."""
+    """The cnn would take a minute for all, and gets a quarter: three standard errors from all."""
     network, card = checkpoint.load(name, device="cpu")
-    images, labels = (part[::4] for part in fashion_mnist_test)
+    step = 1 if name == "mlp" else 4
+    images, labels = (part[::step] for part in fashion_mnist_test)
     with torch.inference_mode():
         logits = torch.cat([network(part.unsqueeze(1) / 255) for part in images.split(500)])
     accuracy = (logits.argmax(1) == labels).double().mean().item()
     whole = card["accuracy"]["test"]
-    assert whole >= FLOOR
-    error = (
-        whole * (1 - whole) / len(labels) * (1 - len(labels) / len(fashion_mnist_test[1]))
-    ) ** 0.5
-    assert accuracy == pytest.approx(whole, abs=3 * error)
+    error = ((1 - 1 / step) * whole * (1 - whole) / len(labels)) ** 0.5
+    assert accuracy == pytest.approx(whole, abs=0.001 + 3 * error)  # hardware rounds
+    assert accuracy >= FLOOR
 
 
 @pytest.mark.parametrize("name", NAMES)

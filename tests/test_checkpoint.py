@@ -308,11 +308,13 @@ def test_the_device_is_torchs_current_accelerator_or_the_cpu(monkeypatch):
     assert checkpoint.detect_device() == torch.device("cpu")
 
 
-@pytest.mark.parametrize(("key", "expected"), [("avx512_bf16", True), ("avx2", False)])
-def test_a_cpu_computes_bfloat16_where_it_has_instructions_for_that(monkeypatch, key, expected):
+@pytest.mark.parametrize(
+    ("key", "expected"), [("avx512_bf16", True), ("bf16", True), ("avx2", False)]
+)
+def test_a_cpu_has_fast_bfloat16_where_it_has_instructions_for_that(monkeypatch, key, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {key: True})
-    assert checkpoint.computes_bfloat16(torch.device("cpu")) is expected
-    assert checkpoint.computes_bfloat16(torch.device("cuda"))
+    assert checkpoint.has_fast_bfloat16(torch.device("cpu")) is expected
+    assert checkpoint.has_fast_bfloat16(torch.device("cuda"))
 
 
 COMMITTED = sorted(set(checkpoint.FOLDER.glob("*.safetensors")) - {EMBEDDINGS})

@@ -24,7 +24,12 @@ CALIBRATIONS = (Calibration(), Calibration(1.7), Calibration(0.6))
 EXAMPLES = TOP / "fashion_model" / "web" / "static" / "examples"
 
 
-RUN = "import os, runpy, sys\nfor folder in sys.argv[1:]: os.chdir(folder), runpy.run_path('a.py')"
+RUN_EACH = """
+import os, runpy, sys
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    runpy.run_path("answer.py", run_name="__main__")
+"""
 
 
 def run(scripts: list[script.Script], folder: Path) -> list[dict[str, float]]:
@@ -32,12 +37,12 @@ def run(scripts: list[script.Script], folder: Path) -> list[dict[str, float]]:
     folders = [folder / str(number) for number in range(len(scripts))]
     for place, each in zip(folders, scripts, strict=True):
         place.mkdir()
-        (place / "a.py").write_text(each.text)
+        (place / "answer.py").write_text(each.text)
         if each.numbers is not None:
             (place / script.INPUT_FILE).write_bytes(each.numbers)
     env = {**os.environ, "PYTHONPATH": str(TOP)}
     made = subprocess.run(
-        [sys.executable, "-W", "error", "-c", RUN, *folders],
+        [sys.executable, "-W", "error", "-c", RUN_EACH, *folders],
         cwd=folder, env=env, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr

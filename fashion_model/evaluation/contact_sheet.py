@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,9 +13,10 @@ from fashion_model.evaluation.scores import Outcome
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 
-TILE = 112  # pixels a side of each picture: 4 for each of the network's 28
+TILE = 112  # pixels a side of each picture
 COLUMNS = 4
 MOST = 60
+LONGEST_LINE = 60  # characters
 RIGHT, WRONG, OTHER = "#2e9e5b", "#d64545", "#8895a3"
 
 
@@ -46,13 +46,15 @@ def draw_sheet(
     picked = select(outcomes, most)
     rows = max(1, -(-len(picked) // COLUMNS))
     figure = Figure(figsize=(4 * COLUMNS, 2 * rows), layout="constrained")
-    places = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for axes in places:
+    grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes in grid:
         axes.set_axis_off()
-    for axes, outcome in zip(places, picked, strict=False):
+    for axes, outcome in zip(grid, picked, strict=False):
         color = RIGHT if not _failed(outcome) else WRONG if outcome.role == "scored" else OTHER
-        axes.imshow(np.hstack([np.asarray(tile) for tile in _tiles(classifier, outcome)]))
-        axes.set_title("\n".join(_lines(outcome)), color=color, fontsize=9, loc="left")
+        tiles = [np.asarray(tile) for tile in _tiles(classifier, outcome)]
+        axes.imshow(np.hstack(tiles), interpolation="nearest")
+        text = "\n".join(_captions(outcome))
+        axes.set_title(text, color=color, fontsize=8, loc="left", parse_math=False)
     figure.savefig(path, format="png", dpi=100)
 
 
@@ -69,14 +71,19 @@ def _interleave(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [o for turn in zip_longest(*queues.values()) for o in turn if o is not None]
 
 
-def _lines(outcome: Outcome) -> list[str]:
+def _captions(outcome: Outcome) -> list[str]:
     """The answer, the truth, and which picture it is."""
     truth = " or ".join(CLASSES[i] for i in outcome.picture.targets) or "none of the ten"
     answer = f"{outcome.answer} {outcome.confidence:.0%} ({outcome.kind})"
     picture = outcome.picture
-    where = f"{picture.source} / {picture.label} / {picture.path.name}"
-    lines = (answer if outcome.confidences else outcome.error, f"is {truth}", where)
-    return [shorten(line, 50) for line in lines]
+    lines = (
+        answer if outcome.confidences else outcome.error,
+        f"is {truth} ({picture.source} / {picture.label})",
+        picture.path.name,
+    )
+    return [
+        line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 3]}..." for line in lines
+    ]
 
 
 def _tiles(classifier: Classifier, outcome: Outcome) -> list[Image.Image]:

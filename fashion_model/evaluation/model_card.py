@@ -42,10 +42,8 @@ def accuracy(card: dict[str, Any], kind: str) -> float | None:
     """Of the network of card on held-out pictures of this kind; None where it was not evaluated."""
     results: dict[str, Any] = card.get("results", {}).get(kind) or {}
     if kind == "dataset":
-        found: float | None = results.get("accuracy", card.get("accuracy", {}).get("test"))
-    else:
-        found = results["scores"][0]["accuracy"] if results else None
-    return found
+        return results.get("accuracy", card.get("accuracy", {}).get("test"))
+    return results["scores"][0]["accuracy"] if results else None
 
 
 def parameter_count(module: nn.Module) -> int:

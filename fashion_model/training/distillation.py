@@ -89,7 +89,7 @@ def make_views(
     teacher: nn.Module,
     copies: int,
     change: Callable[[torch.Tensor], torch.Tensor],
-    bfloat16: bool = True,
+    bfloat16: bool,
 ) -> Views:
     """Views of pixels uint8 (N, 28, 28), changed at random by change, as teacher sees them.
 
@@ -97,7 +97,7 @@ def make_views(
     by some thousandths.
     """
     teacher.eval().to(memory_format=torch.channels_last)
-    bfloat16 = bfloat16 and checkpoint.computes_bfloat16(pixels.device)
+    bfloat16 = bfloat16 and checkpoint.has_fast_bfloat16(pixels.device)
     views = pixels.repeat(copies, 1, 1)
     logits = torch.empty(len(views), len(CLASSES), dtype=torch.float16, device=views.device)
     bar = tqdm(total=len(views), desc="views", mininterval=5.0)
@@ -172,7 +172,7 @@ class TeachersViews:
                 return mix(changed, generator, chance) if chance else changed
 
             given = self.pixels.to(device), self.teacher.to(device), self.config.views
-            self.views = make_views(*given, change)
+            self.views = make_views(*given, change, self.config.bfloat16)
         return self.views
 
     def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:

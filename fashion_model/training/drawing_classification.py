@@ -188,5 +188,5 @@ def _people(labeled: Sequence[LabeledPicture]) -> Iterator[Item]:
 
 def _sketches(fashion_mnist: Pairs, rng: Rng, generator: torch.Generator) -> Iterator[Item]:
     wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
-    for picture, label in sketches(wardrobe, np.arange(len(wardrobe.labels)), generator):
+    for picture, label in sketches(wardrobe, generator):
         yield "sketch", CLASSES[label], picture, (label,)

@@ -75,7 +75,7 @@ def _regression(
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         each = F.binary_cross_entropy_with_logits(x @ w + b, y, reduction="none")
-        total: torch.Tensor = (each * weights).sum() / weights.sum() + DECAY * (w**2).sum()
+        total = (each * weights).sum() / weights.sum() + DECAY * (w**2).sum()
         total.backward()
         return total
 
@@ -103,7 +103,7 @@ def _sources(
     wardrobe = Wardrobe.sample(*fashion_mnist, GARMENTS, rng)
     sheets = [item for item in labeled if item.kind == "drawing"]
     photos = [item for item in labeled if item.kind == "photo"]
-    lines = [*_by_people(sheets, rng, generator), *_made_up(wardrobe, rng, generator)]
+    lines = [*_by_people(sheets, rng, generator), *_made_up(wardrobe, generator)]
     yield "sheets", True, (on_sheet(line, rng) for line in lines)
     yield "sheets as of the masks", True, _inked(lines, generator)
     yield "plain sheets", True, (decode(item.path) for item in sheets)
@@ -127,19 +127,12 @@ def _by_people(
         yield line[0, 0].numpy()
 
 
-def _made_up(wardrobe: Wardrobe, rng: Rng, generator: torch.Generator) -> Iterator[Array]:
+def _made_up(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[Array]:
     """EACH drawings: of Fashion-MNIST's images, and scribbles, as many of each."""
-    for i in range(EACH):
-        if i % 2:
-            which = int(rng.integers(len(wardrobe.pixels)))
-            pixels, masks = (
-                torch.from_numpy(each[which : which + 1])
-                for each in (wardrobe.pixels, wardrobe.masks)
-            )
-            line = sketched(pixels, masks, generator)
-        else:
-            line = scribbles(1, generator)
-        yield line[0, 0].numpy()
+    half = EACH // 2
+    pixels, masks = (torch.from_numpy(each[:half]) for each in (wardrobe.pixels, wardrobe.masks))
+    lines = sketched(pixels, masks, generator), scribbles(EACH - half, generator)
+    yield from torch.cat(lines)[:, 0].numpy()
 
 
 def _inked(lines: Sequence[Array], generator: torch.Generator) -> Iterator[Image.Image]:

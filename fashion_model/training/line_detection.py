@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from fashion_model.datasets import LabeledPicture
+from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.classification import as_input, logits_of
@@ -36,21 +36,20 @@ class Lines:
     def __init__(
         self,
         labeled: Sequence[LabeledPicture],
-        images: torch.Tensor,
+        fashion_mnist: Pairs,
         config: TrainConfig,
         seed: int = 0,
     ) -> None:
-        """labeled: drawings by people, and photos, which are left out; images uint8 (N, 28, 28):
-        Fashion-MNIST's."""
+        """labeled: drawings by people, and photos, which are left out."""
         rng = np.random.default_rng(seed)
         drawings = _drawings(labeled)
-        wardrobe = Wardrobe.sample(images, torch.zeros(len(images)), SKETCHES, rng)
-        rows, generator = np.arange(len(wardrobe.labels)), torch.Generator().manual_seed(seed)
-        copies = [COPIES] * len(drawings) + [1] * len(rows)
-        made_up = tqdm(sketches(wardrobe, rows, generator), desc="sketches", mininterval=5.0)
+        wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
+        generator = torch.Generator().manual_seed(seed)
+        copies = [COPIES] * len(drawings) + [1] * len(wardrobe.labels)
+        made_up = tqdm(sketches(wardrobe, generator), desc="sketches", mininterval=5.0)
         drawings += [picture for picture, _ in made_up]
         self.lines = _bitmaps(np.repeat(np.arange(len(drawings)), copies), drawings, rng)
-        self.images, self.batch = images, config.batch
+        self.images, self.batch = fashion_mnist[0], config.batch
         self.steps = 2 * len(self.lines) // config.batch
 
     def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:

@@ -49,10 +49,11 @@ PHOTO_COPIES, GARMENT_COPIES, THING_COPIES = 3, 8, 3  # besides each picture as 
 MADE_UP = 8_000  # photos, and as many drawings, out of Fashion-MNIST
 NOTHING = 1_000  # grounds without a garment, and as many scribbles
 
-Teacher = Callable[[Image.Image, str], torch.Tensor]  # a picture, its kind -> confidences (10,)
+# A picture and its kind -> confidences (10,), or an InputError
+PictureTeacher = Callable[[Image.Image, str], torch.Tensor]
 
 
-class Item(NamedTuple):
+class PictureViews(NamedTuple):
     """A picture of some kind, with its targets, NONE among them, and what is learned of it: the
     picture as it is first, then others of the same."""
 
@@ -83,7 +84,9 @@ class Pictures:
         return Pictures(images, F.one_hot(labels.long(), len(CLASSES)).bool())
 
 
-def read(items: Iterable[Item], segmenter: nn.Module, teacher: Teacher | None = None) -> Pictures:
+def read(
+    items: Iterable[PictureViews], segmenter: nn.Module, teacher: PictureTeacher | None = None
+) -> Pictures:
     """The views of items as a network reads them; none in which nothing is found.
 
     teacher is asked about the first view of each item, and taken to say the same of the others.
@@ -92,10 +95,13 @@ def read(items: Iterable[Item], segmenter: nn.Module, teacher: Teacher | None = 
     detectors = Detectors(segmenter)
     for item in items:
         views = list(_preprocessed(item, detectors))
-        pixels += views
-        targets += [item.targets] * len(views)
-        if views and teacher is not None:
-            confidences += [teacher(item.views[0], item.kind).half()] * len(views)
+        if not views:
+            continue
+        with suppress(InputError):  # the first view may be blank where another is not
+            if teacher is not None:
+                confidences += [teacher(item.views[0], item.kind).half()] * len(views)
+            pixels += views
+            targets += [item.targets] * len(views)
     if not pixels:
         return Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
     every, taught = one_hot(targets), torch.stack(confidences) if confidences else None
@@ -118,7 +124,7 @@ def one_hot(targets: Sequence[tuple[int, ...]]) -> torch.Tensor:
     return rows
 
 
-def _preprocessed(item: Item, detectors: Detectors) -> Iterator[torch.Tensor]:
+def _preprocessed(item: PictureViews, detectors: Detectors) -> Iterator[torch.Tensor]:
     for view in item.views:
         with suppress(InputError):
             tensor = preprocess(view, detectors, item.kind).tensor
@@ -135,15 +141,15 @@ def with_targets(
             yield item, targets
 
 
-def unchanged(labeled: Sequence[LabeledPicture], kind: str) -> Iterator[Item]:
+def unchanged(labeled: Sequence[LabeledPicture], kind: str) -> Iterator[PictureViews]:
     """Each picture of this kind among labeled, once and as it is."""
     for item, targets in with_targets(labeled):
         if item.kind == kind:
-            yield Item([decode(item.path)], kind, targets)
+            yield PictureViews([decode(item.path)], kind, targets)
 
 
-def photos(labeled: Sequence[LabeledPicture], copies: int | None = None) -> Iterator[Item]:
-    """Each photo as it is and in copies (None: PHOTO_COPIES): turned, lit and scaled anew."""
+def photos(labeled: Sequence[LabeledPicture]) -> Iterator[PictureViews]:
+    """Each photo as it is and in PHOTO_COPIES copies: turned, lit and scaled anew."""
     for (whole,), kind, targets in unchanged(labeled, "photo"):
         picture = whole.convert("RGB")
         rim = np.median(np.asarray(picture)[[0, -1]].reshape(-1, 3), 0)
@@ -156,13 +162,15 @@ def photos(labeled: Sequence[LabeledPicture], copies: int | None = None) -> Iter
                 v2.ColorJitter(0.25, 0.25, 0.25),
             ]
         )
-        views = [change(picture) for _ in range(PHOTO_COPIES if copies is None else copies)]
+        views = [change(picture) for _ in range(PHOTO_COPIES)]
         for view in views[2::3]:
             view.thumbnail((72, 72), Image.Resampling.BOX)
-        yield Item([picture, *views], kind, targets)
+        yield PictureViews([picture, *views], kind, targets)
 
 
-def drawings(labeled: Sequence[LabeledPicture], generator: torch.Generator) -> Iterator[Item]:
+def drawings(
+    labeled: Sequence[LabeledPicture], generator: torch.Generator
+) -> Iterator[PictureViews]:
     """Each drawing as it is and drawn again, bent, with other pens: garments more often."""
     for (picture,), kind, targets in unchanged(labeled, "drawing"):
         ink = 1 - torch.from_numpy(np.array(picture.convert("L"))).float()[None, None] / 255
@@ -170,31 +178,31 @@ def drawings(labeled: Sequence[LabeledPicture], generator: torch.Generator) -> I
         ink = F.interpolate(F.pad(ink, (24,) * 4), (SIDE, SIDE), mode="bilinear", antialias=True)
         again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
         again[::2] = penned(again[::2], generator)
-        yield Item([picture, *map(as_picture, again)], kind, targets)
+        yield PictureViews([picture, *map(as_picture, again)], kind, targets)
 
 
-def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterator[Item]:
+def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterator[PictureViews]:
     """Fashion-MNIST's garments laid somewhere or worn, and drawn as lines."""
     rng = np.random.default_rng(seed)
     for _ in range(MADE_UP):
         array, _, label = snapshot(rng, wardrobe)
-        yield Item([Image.fromarray(array)], "photo", (label,))
-    for picture, label in sketches(wardrobe, np.arange(len(wardrobe.labels)), generator):
-        yield Item([picture], "drawing", (label,))
+        yield PictureViews([Image.fromarray(array)], "photo", (label,))
+    for picture, label in sketches(wardrobe, generator):
+        yield PictureViews([picture], "drawing", (label,))
 
 
-def nothing(generator: torch.Generator, seed: int) -> Iterator[Item]:
+def scribbles_and_grounds(generator: torch.Generator, seed: int) -> Iterator[PictureViews]:
     """Scribbles, and grounds where nothing lies."""
     rng = np.random.default_rng(seed)
     for i, line in enumerate(scribbles(NOTHING, generator)):
-        yield Item([as_picture(line)], "drawing", (NONE,))
+        yield PictureViews([as_picture(line)], "drawing", (NONE,))
         canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
-        yield Item([Image.fromarray((canvas * 255).astype(np.uint8))], "photo", (NONE,))
+        yield PictureViews([Image.fromarray((canvas * 255).astype(np.uint8))], "photo", (NONE,))
 
 
 def for_people(
     labeled: Sequence[LabeledPicture], fashion_mnist: data.Pairs, seed: int
-) -> Iterator[Item]:
+) -> Iterator[PictureViews]:
     """All that a network for people's photos and drawings learns, the same for the same seed."""
     torch.manual_seed(seed)  # for torchvision's transforms
     generator = torch.Generator().manual_seed(seed)
@@ -202,4 +210,4 @@ def for_people(
     yield from drawings(labeled, generator)
     wardrobe = Wardrobe.sample(*fashion_mnist, MADE_UP, np.random.default_rng(seed))
     yield from made_up(wardrobe, generator, seed)
-    yield from nothing(generator, seed)
+    yield from scribbles_and_grounds(generator, seed)

@@ -118,7 +118,7 @@ def _mlp_people(job: Job) -> Path:
     def teacher(picture: Image.Image, kind: str) -> torch.Tensor:
         return classifier.probabilities([classifier.preprocess(picture, kind)])[0][0]
 
-    held_out = {  # before the hours of training, which a damaged picture would end
+    held_out = {  # first, for a damaged picture would end half an hour of reading
         kind: corpus.read(corpus.unchanged(held, kind), segmenter) for kind in ("photo", "drawing")
     }
 
@@ -148,10 +148,10 @@ def _segmenter(job: Job) -> Path:
 def _line_detector(job: Job) -> Path:
     """What tells drawings of 28x28 pixels from Fashion-MNIST's images."""
     learn, held = job.people()
-    (images, _), (validation, _) = job.fashion_mnist()
+    own, (validation, _) = job.fashion_mnist()
     config = line_detection.CONFIG
-    source = line_detection.Lines(learn, images, config, job.seed)
-    about = f"{len(images)} images and {len(learn)} pictures"
+    source = line_detection.Lines(learn, own, config, job.seed)
+    about = f"{len(own[0])} images and {len(learn)} pictures"
     network, card = job.fit("line-detector", config, source, about)
     scores = line_detection.accuracies(network, held, validation, job.seed)
     return job.save(network, {**card, "accuracy": scores, **people_card()})

@@ -73,7 +73,7 @@ class Trainer:
         """
         self.network, self.config, self.seed, self.data = network, config, seed, data
         self.device = next(network.parameters()).device
-        self.bfloat16 = config.bfloat16 and checkpoint.computes_bfloat16(self.device)
+        self.bfloat16 = config.bfloat16 and checkpoint.has_fast_bfloat16(self.device)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.average = AveragedModel(network, multi_avg_fn=self._averaged, use_buffers=True)
         # the first weights count as one of those averaged: else the first step's would replace them
@@ -139,7 +139,7 @@ class Trainer:
         return {
             "epochs": self.epoch,
             "seed": self.seed,
-            "config": asdict(self.config),
+            "config": asdict(self.config) | {"bfloat16": self.bfloat16},
             "seconds": round(self.seconds, 1),
             "device": str(self.device),
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
@@ -229,8 +229,7 @@ class Trainer:
             torch._foreach_copy_(average, now)
 
     def _averaged_network(self) -> nn.Module:
-        network: nn.Module = self.average.module
-        return network.eval()
+        return self.average.module.eval()
 
     def _identity(self) -> list[str]:
         count = sum(p.numel() for p in self.network.parameters())

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from fashion_model import checkpoint
 from fashion_model.training.batch_norm import untrained
 from fashion_model.training.classification import Labels
 from fashion_model.training.distillation import TeachersViews, Views
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     options = parser.parse_args()
     best = {half: peak(torch.bfloat16 if half else torch.float32) for half in (False, True)}
+    fast = checkpoint.has_fast_bfloat16(torch.device("cpu"))
     rates = ", ".join(
         f"{'bfloat16' if half else 'float32'} {rate / 1e9:.0f}" for half, rate in best.items()
     )
@@ -117,7 +119,7 @@ def main() -> None:
         network, optimizer, augmentation, loop = (f"{spent[part] / step:.1%}" for part in PARTS)
         print(
             f"{name:5}{batch / step:10.0f}{network:>9}{optimizer:>11}{augmentation:>14}"
-            f"{loop:>6}{operations / step / best[CONFIGS[name].bfloat16]:>9.1%}"
+            f"{loop:>6}{operations / step / best[fast and CONFIGS[name].bfloat16]:>9.1%}"
         )
 
 

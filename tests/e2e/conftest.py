@@ -1,4 +1,7 @@
-"""One browser for all tests of the page, and what a visitor brings."""
+"""One browser for the tests of a file, and what a visitor brings.
+
+Not for all of them: while Playwright runs, no other test of the process has an event loop.
+"""
 
 import pytest
 from PIL import Image
@@ -7,25 +10,25 @@ from playwright.sync_api import sync_playwright
 from browsing import CHROMIUM, FLAGS, WIDE, Page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright():
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright):
     chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
     yield chromium
     chromium.close()
 
 
-@pytest.fixture(scope="session")
-def device(browser):
-    """device(**options) is a context for such a device, the same for the same options.
+@pytest.fixture(scope="module")
+def context_for(browser):
+    """context_for(**options) is a context for such a device, the same for the same options.
 
     What one page has downloaded and compiled serves the next, which opens in a third of the time.
-    Nothing else is left of it: the app keeps what it remembers in the tab's own session storage.
+    The app keeps nothing in cookies or localStorage, which a context's pages share too.
     """
     contexts = {}
 
@@ -39,12 +42,12 @@ def device(browser):
 
 
 @pytest.fixture
-def visit(device, server):
+def visit(context_for, server):
     """visit(**options) opens the page; afterwards it must have logged and asked nothing amiss."""
     address, pages = server, []
 
     def open_page(**options):
-        pages.append(Page(device(**{"viewport": WIDE, **options}), address))
+        pages.append(Page(context_for(**{"viewport": WIDE, **options}), address))
         return pages[-1]
 
     yield open_page

@@ -220,13 +220,13 @@ def test_the_page_and_gradio_speak_one_language(visit, locale, lang, upload):
 
 
 def test_after_a_restart_the_picture_is_still_there_and_is_asked_about_again(
-    device, photo, tmp_path
+    context_for, photo, tmp_path
 ):
     process, address = serving.run(str(tmp_path))
     page = None
     try:
         serving.wait_for(process, address)
-        page = browsing.Page(device(), address)
+        page = browsing.Page(context_for(), address)
         page.draw(TEE)
         page.tab("Upload")
         page.upload(photo)

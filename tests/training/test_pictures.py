@@ -15,7 +15,7 @@ from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.training import pictures
 from fashion_model.training.pictures import (
     NONE,
-    Item,
+    PictureViews,
     balanced,
     one_hot,
     read,
@@ -122,11 +122,11 @@ def test_what_nothing_is_found_in_is_dropped():
     ImageDraw.Draw(photo).rectangle((30, 20, 60, 90), fill=40)
     ImageDraw.Draw(pale).rectangle((30, 20, 60, 90), fill=200)
     items = [
-        Item([sheet], "drawing", (1,)),
-        Item([drawing, sheet], "drawing", (2, 5)),
-        Item([pale], "photo", (3,)),
-        Item([photo], "photo", (3, NONE)),
-        Item([sheet], "photo", (4,)),
+        PictureViews([sheet], "drawing", (1,)),
+        PictureViews([drawing, sheet], "drawing", (2, 5)),
+        PictureViews([pale], "photo", (3,)),
+        PictureViews([photo], "photo", (3, NONE)),
+        PictureViews([sheet], "photo", (4,)),
     ]
     found = read(items, segmenter)
     assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
@@ -138,11 +138,26 @@ def test_what_nothing_is_found_in_is_dropped():
         torch.testing.assert_close(pixels / 255, expected, rtol=0, atol=0.5001 / 255)
 
 
-@pytest.mark.parametrize("items", [[], [Item([Image.new("L", (50, 50))], "photo", (1,))]])
+@pytest.mark.parametrize("items", [[], [PictureViews([Image.new("L", (50, 50))], "photo", (1,))]])
 def test_nothing_at_all_can_be_joined_to_others(items):
     found = read(items, segmenter)
     assert (found.pixels.shape, found.targets.shape) == ((0, 28, 28), (0, 10))
     assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
+
+
+def test_what_a_teacher_cannot_read_is_dropped_with_all_of_its_views():
+    blank = Image.new("L", (100, 100), 255)
+    drawing = blank.copy()
+    ImageDraw.Draw(drawing).rectangle((20, 30, 80, 60), outline=0, width=4)
+
+    def teacher(picture, kind):
+        preprocess(picture, Detectors(segmenter), kind)
+        return torch.full((10,), 0.1)
+
+    items = [PictureViews(views, "drawing", (1,)) for views in ([blank, drawing], [drawing, blank])]
+    found = read(items, segmenter, teacher)
+    assert len(found.pixels) == len(found.targets) == len(found.confidences) == 1
+    assert len(read(items, segmenter)) == 2
 
 
 def test_a_teacher_is_asked_once_about_each_picture_in_which_something_is_found():
@@ -151,7 +166,7 @@ def test_a_teacher_is_asked_once_about_each_picture_in_which_something_is_found(
         sheet = Image.new("L", (100, 100), 255)
         if place != 2:
             ImageDraw.Draw(sheet).rectangle((20, 30, 80, 60), outline=0, width=2 + place)
-        items.append(Item([sheet, sheet.rotate(90)], "drawing", (place,)))
+        items.append(PictureViews([sheet, sheet.rotate(90)], "drawing", (place,)))
 
     def teacher(picture, kind):
         asked.append((sheets.index(picture), kind))

@@ -152,8 +152,9 @@ def test_the_average_by_hand(ema):
     assert not torch.equal(saved, biases[-1])
 
 
-def test_in_bfloat16_weights_and_loss_stay_in_float32(monkeypatch):
-    monkeypatch.setattr(checkpoint, "computes_bfloat16", lambda _: True)
+@pytest.mark.parametrize("fast", [True, False])
+def test_in_bfloat16_where_it_is_fast_weights_and_loss_stay_in_float32(monkeypatch, fast):
+    monkeypatch.setattr(checkpoint, "has_fast_bfloat16", lambda _: fast)
     one = trainer(dataclasses.replace(CONFIG, bfloat16=True), "cnn")
     seen = []
 
@@ -163,7 +164,8 @@ def test_in_bfloat16_weights_and_loss_stay_in_float32(monkeypatch):
         return F.cross_entropy(logits.float(), torch.arange(len(x)))
 
     one.fit(waves(1), spy, 1)
-    assert set(seen) == {torch.bfloat16}
+    assert set(seen) == {torch.bfloat16 if fast else torch.float32}
+    assert one.card()["config"]["bfloat16"] is fast
     assert {p.dtype for p in one.network.parameters()} == {torch.float32}
     assert {p.grad.dtype for p in one.network.parameters()} == {torch.float32}
 

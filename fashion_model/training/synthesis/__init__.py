@@ -20,7 +20,7 @@ def pictures(kind: str, seed: int) -> Iterator[tuple[Image.Image, int]]:
     images = retrieval.read().images
     wardrobe = Wardrobe.of(images, np.arange(len(images)) % len(CLASSES))
     while kind == "drawing":
-        yield from sketches(wardrobe, rng.permutation(len(images)), generator)
+        yield from sketches(wardrobe, generator)
     while True:
         photo, _, label = snapshot(rng, wardrobe)
         yield Image.fromarray(photo), label

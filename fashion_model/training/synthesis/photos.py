@@ -126,7 +126,7 @@ def _worn_trousers(
     shoulder = top - size * rng.uniform(0.25, 0.5)
     _limbs(rng, canvas, skin, middle, width * 1.15, (shoulder, top + size * 0.15, bottom))
     box = (middle - width / 2, top, middle + width / 2, bottom)
-    mask: Array = place(canvas, garments[0], box)
+    mask = place(canvas, garments[0], box)
     reach = width * rng.uniform(0.6, 0.85)
     hem = top + size * rng.uniform(0.02, 0.14)
     mask *= 1 - place(canvas, garments[1], (middle - reach, shoulder, middle + reach, hem))

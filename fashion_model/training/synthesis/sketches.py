@@ -129,12 +129,10 @@ def on_sheet(line: Array, rng: Rng) -> Image.Image:
     return Image.fromarray(as_bytes(drawn))
 
 
-def sketches(
-    wardrobe: Wardrobe, rows: Array, generator: torch.Generator
-) -> Iterator[tuple[Image.Image, int]]:
-    """Line drawings of these garments of wardrobe, each with its class."""
-    for start in range(0, len(rows), 250):
-        some = rows[start : start + 250]
+def sketches(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[tuple[Image.Image, int]]:
+    """A line drawing of each garment of wardrobe, with its class."""
+    for start in range(0, len(wardrobe.labels), 250):
+        some = slice(start, start + 250)
         pixels, masks = (torch.from_numpy(a[some]) for a in (wardrobe.pixels, wardrobe.masks))
         lines = sketched(pixels, masks, generator)
         for line, label in zip(lines, wardrobe.labels[some].tolist(), strict=True):
