@@ -87,8 +87,7 @@ def test_each_step_shows_its_line_of_code(visit, photo, size, scheme, locale):
     page.shoot(f"code-{size['width']}-{scheme}-{locale}")
 
 
-@pytest.mark.parametrize("network", ["cnn", "mlp"])
-@pytest.mark.parametrize("source", ["drawn", "uploaded"])
+@pytest.mark.parametrize(("source", "network"), [("drawn", "mlp"), ("uploaded", "cnn")])
 def test_the_copied_script_prints_the_numbers_of_the_answer(
     visit, photo, tmp_path, source, network
 ):
