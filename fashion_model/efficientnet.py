@@ -111,7 +111,7 @@ class EfficientNetLite0(nn.Module):
         channels = [STEM_CHANNELS, *(config.channels for config in STAGES)]
         stages = {f"stage{i}": Stage(channels[i - 1], config) for i, config in enumerate(STAGES, 1)}
         self.stages = nn.Sequential(
-            OrderedDict(
+            OrderedDict[str, nn.Module](
                 normalize=Normalize(),
                 stem=Convolution(3, STEM_CHANNELS, 3, stride=2),  # (N, 32, S/2, S/2)
                 **stages,  # (N, 16, S/2, S/2) to (N, 320, S/32, S/32)

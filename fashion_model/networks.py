@@ -95,7 +95,7 @@ class ConvolutionalNetwork(nn.Module):
         super().__init__()
         groups, width, wide = members, width * members, wide * members
         self.stages = nn.Sequential(
-            OrderedDict(
+            OrderedDict[str, nn.Module](
                 unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
                 local=convolutions(4, width, groups=groups, first_groups=1),  # (N, 64, 14, 14)
                 lines=Residual(width, groups),  # (N, 64, 14, 14)
@@ -121,7 +121,7 @@ class DrawingNetwork(nn.Module):
     def __init__(self, width: int = 96, wide: int = 192) -> None:
         super().__init__()
         self.stages = nn.Sequential(
-            OrderedDict(
+            OrderedDict[str, nn.Module](
                 unshuffle=nn.PixelUnshuffle(4),  # (N, 32, 28, 28)
                 lines=halved(32, width),  # (N, 96, 14, 14)
                 local=Residual(width),  # (N, 96, 14, 14)

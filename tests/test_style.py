@@ -9,7 +9,7 @@ from conftest import TOP
 
 
 @pytest.mark.parametrize(
-    "command", ["ruff check .", "ruff format --check .", "mypy"], ids=lambda text: text
+    "command", ["ruff check .", "ruff format --check .", "pyrefly check"], ids=lambda text: text
 )
 def test_tools_have_no_complaint(command):
     run = subprocess.run(

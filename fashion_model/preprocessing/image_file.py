@@ -177,9 +177,8 @@ def _open_heic(content: bytes) -> Image.Image:
         import pi_heif  # 19 ms and 5 MB, which only those who send such photos pay
     except ImportError as error:
         raise _what_instead(content) from error
-    pi_heif.options.DECODE_THREADS = 1
-    pi_heif.options.THUMBNAILS = False
-    pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+    more = dict.fromkeys(("THUMBNAILS", "DEPTH_IMAGES", "AUX_IMAGES"), False)
+    vars(pi_heif.options).update(DECODE_THREADS=1, **more)
     try:
         heif = pi_heif.open_heif(content)
         width, height = heif.size
@@ -199,7 +198,7 @@ def orientation(exif: bytes) -> int:
     order = "big" if exif[:2] == b"MM" else "little"
 
     def number(start: int, size: int) -> int:
-        return int.from_bytes(exif[start : start + size], order)  # type: ignore[arg-type]
+        return int.from_bytes(exif[start : start + size], order)
 
     table = number(4, 4)
     for entry in range(table + 2, table + 2 + 12 * number(table, 2), 12):

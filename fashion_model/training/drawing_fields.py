@@ -48,7 +48,8 @@ class Variation:
 def field(line: torch.Tensor) -> torch.Tensor:
     """The field of line (1, 1, SIDE, SIDE), 1 on ink: uint8 (S, S), with MARGIN around it."""
     ink = np.pad(line[0, 0].numpy() > 0.5, MARGIN)
-    distance = ndimage.distance_transform_edt(~ink) - ndimage.distance_transform_edt(ink)
+    outside, inside = (np.asarray(ndimage.distance_transform_edt(each)) for each in (~ink, ink))
+    distance = outside - inside
     return torch.from_numpy(np.clip(np.round(128 + UNIT * distance), 0, 255).astype(np.uint8))
 
 

@@ -99,7 +99,7 @@ class Photos:
 
     def view(self, rng: Rng) -> tuple[Any, tuple[int, ...]]:
         """A view, uint8 (side, side, 3), of some picture, and the picture's targets."""
-        name = self.names[int(rng.choice(len(self.names), p=self.shares))]
+        name = self.names[rng.choice(len(self.names), p=self.shares)]
         picture, targets = self.pools[name].draw(rng)
         if picture.shape[2] == 4:
             picture = pasted(rng, picture, self.pools["grounds"].draw(rng)[0])

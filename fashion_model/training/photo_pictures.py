@@ -70,7 +70,7 @@ class Pool:
         return Pool(items, balanced([targets for _, targets in items], power).numpy())
 
     def draw(self, rng: Rng) -> Item:
-        return self.items[int(rng.choice(len(self.items), p=self.weights))]
+        return self.items[rng.choice(len(self.items), p=self.weights)]
 
 
 def pools(

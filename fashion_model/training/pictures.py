@@ -157,7 +157,12 @@ def photos(labeled: Sequence[LabeledPicture]) -> Iterator[PictureViews]:
             [
                 v2.RandomHorizontalFlip(),
                 v2.RandomAffine(
-                    12, (0.08, 0.08), (0.85, 1.15), 5, v2.InterpolationMode.BILINEAR, rim.tolist()
+                    (-12, 12),
+                    (0.08, 0.08),
+                    (0.85, 1.15),
+                    5,
+                    v2.InterpolationMode.BILINEAR,
+                    rim.tolist(),
                 ),
                 v2.ColorJitter(0.25, 0.25, 0.25),
             ]

@@ -69,6 +69,7 @@ def _cnn(job: Job) -> Path:
     source = Labels(Pictures.from_labels(images, labels), CNN, job.on)
     held_out = Pictures.from_labels(*validation)
     about, members, cards = f"{len(images)} images", [], []
+    card: Card = {}
     for member in range(MEMBERS):
         network, card = job.fit("cnn", CNN, source, about, member, held_out)
         members.append(cast(ConvolutionalNetwork, network.cpu()))

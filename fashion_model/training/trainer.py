@@ -128,7 +128,7 @@ class Trainer:
             watched = watch(self._averaged_network()) if watch else {}
             figures = {"loss": total / max(1, steps), **watched}
             shown = {name: f"{value:.4f}" for name, value in figures.items()}
-            bar.set_postfix(epoch=f"{self.epoch}/{self.config.epochs}", **shown)
+            bar.set_postfix({"epoch": f"{self.epoch}/{self.config.epochs}", **shown})
             if state is not None:
                 self.save(state)
         bar.close()

@@ -135,7 +135,7 @@ class PageAddress:
 async def with_script(request: Request, call_next: RequestResponseEndpoint) -> Response:
     """The page with PAGE_ROOT in its head: Gradio's own option "head" comes too late for it."""
     response = await call_next(request)
-    page = b"".join([part async for part in response.body_iterator])  # type: ignore[attr-defined]
+    page = b"".join([part async for part in response.body_iterator])
     script = f"<script>{PAGE_ROOT.read_text(encoding='utf-8')}</script></head>".encode()
     del response.headers["content-length"]
     return Response(page.replace(b"</head>", script, 1), response.status_code, response.headers)
