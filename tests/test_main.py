@@ -1,5 +1,6 @@
 """The command line itself: its options, its errors, and as a process of its own."""
 
+import io
 import subprocess
 import sys
 
@@ -16,23 +17,24 @@ def boot(tmp_path, sheet):
     return tmp_path / "boot.png"
 
 
-def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "fashion_model", *arguments],
+def test_standard_input_in_a_process_of_its_own(boot):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "fashion_model", "predict", "-"],
         cwd=TOP,
-        input=stdin,
+        input=boot.read_bytes(),
         capture_output=True,
     )
-
-
-def test_standard_input_in_a_process_of_its_own(boot):
-    done = run("predict", "-", stdin=boot.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"-: ")
     assert b"Ankle boot" in done.stdout
-    empty = run("predict", "-")
-    assert (empty.returncode, empty.stdout) == (1, b"")
-    assert empty.stderr.startswith(b"-: the file is empty")
+
+
+def test_an_empty_standard_input(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    assert main(["predict", "-"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("-: the file is empty")
 
 
 def test_a_reader_that_has_seen_enough(boot):

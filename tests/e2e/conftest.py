@@ -3,6 +3,10 @@
 Not for all of them: while Playwright runs, no other test of the process has an event loop.
 """
 
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -41,13 +45,18 @@ def context_for(browser):
     return of
 
 
-@pytest.fixture
-def visit(context_for, server):
-    """visit(**options) opens the page; afterwards it must have logged and asked nothing amiss."""
-    address, pages = server, []
+@contextmanager
+def opener(context_for, server):
+    """A function that opens the page; afterwards it must have logged and asked nothing amiss.
 
-    def open_page(**options):
-        pages.append(Page(context_for(**{"viewport": WIDE, **options}), address))
+    Nothing moves on it unless a test asks for that: to draw each step of a bar's way takes longer
+    than to answer.
+    """
+    pages = []
+
+    def open_page(*, viewport=WIDE, **options):
+        context = context_for(**{"reduced_motion": "reduce", **options})
+        pages.append(Page(context, server, viewport))
         return pages[-1]
 
     yield open_page
@@ -57,15 +66,36 @@ def visit(context_for, server):
         # willReadFrequently: advice on the tests' look at the canvas
         amiss = [line for line in page.logged if "willReadFrequently" not in line]
         assert amiss == []
-        own = (address, "data:", f"blob:{address}")
+        own = (server, "data:", f"blob:{server}")
         assert [url for url in page.asked if not url.startswith(own)] == []
 
 
 @pytest.fixture
-def photo(tmp_path):
+def visit(context_for, server):
+    """visit(**options) opens the page, as opener says."""
+    with opener(context_for, server) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def open_pages(context_for, server):
+    """As visit, for pages that all tests of a file look at."""
+    with opener(context_for, server) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def photo_file(tmp_path_factory):
     """A pale floor with something dark on it, 640x480."""
     picture = Image.effect_noise((640, 480), 12).point(lambda tone: tone // 4 + 170).convert("RGB")
     picture.paste((60, 70, 130), (220, 90, 420, 400))
     picture.paste((60, 70, 130), (150, 90, 490, 180))
-    picture.save(tmp_path / "photo.jpg")
-    return tmp_path / "photo.jpg"
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    picture.save(path)
+    return path
+
+
+@pytest.fixture
+def photo(photo_file, tmp_path):
+    """A copy of photo_file, in the test's own folder."""
+    return Path(shutil.copy(photo_file, tmp_path))

@@ -94,22 +94,18 @@ def test_kind_reaches_the_network(client, tee):
     assert drawing != photo
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("FASHION_REPLICAS", "two"), ("FASHION_MAX_WAITING", "-1")]
-)
-def test_a_setting_that_is_no_number_is_named(name, value):
+def test_a_setting_that_is_no_number_is_named():
     app = subprocess.run(
         [sys.executable, serving.APP],
-        env={**os.environ, name: value},
+        env={**os.environ, "FASHION_REPLICAS": "two"},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert app.returncode == 1
-    assert app.stderr.startswith(f"app.py: {name} must be a whole number")
-    assert repr(value) in app.stderr
-    assert app.stderr.count("\n") == 1
+    says = "FASHION_REPLICAS must be a whole number such as 0, not 'two'."
+    assert app.stderr == f"app.py: {says}\n"
 
 
 def test_a_script_asks_why(client, tee):

@@ -316,7 +316,7 @@ def test_a_lost_server_is_told_in_the_page(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_jumps_and_nothing_scrolls_on_a_laptop(visit, photo, scheme):
-    page = visit(color_scheme=scheme)
+    page = visit(color_scheme=scheme, reduced_motion="no-preference")
 
     def layout():
         parts = (".answer", ".bars", ".network-input .frame", ".saliency .frame", "#more")

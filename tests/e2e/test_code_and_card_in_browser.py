@@ -24,17 +24,13 @@ from test_panels_in_browser import LAPTOP, start, unfold
 pytestmark = browsing.pytestmark
 
 SMALL = {"width": 320, "height": 568}
-LOOKS = pytest.mark.parametrize(
-    ("size", "scheme", "locale"),
-    [
-        (LAPTOP, "light", "en-US"),
-        (LAPTOP, "dark", "zh-CN"),
-        (PHONE, "dark", "en-US"),
-        (PHONE, "light", "zh-CN"),
-        (SMALL, "light", "en-US"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else str(value["width"]),
-)
+LOOKS = [
+    (1366, "light", "en-US"),
+    (1366, "dark", "zh-CN"),
+    (390, "dark", "en-US"),
+    (390, "light", "zh-CN"),
+    (320, "light", "en-US"),
+]
 
 
 def words(locale):
@@ -60,10 +56,18 @@ def answers_of(page):
     return found
 
 
-@LOOKS
-def test_each_step_shows_its_line_of_code(visit, photo, size, scheme, locale):
-    page = visit(viewport=size, color_scheme=scheme, locale=locale)
-    start(page, "uploaded", photo)
+@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: "-".join(map(str, look)))
+def look(open_pages, photo_file, request):
+    """A page with a photo's answer, in a size, a scheme and a language, and its name."""
+    width, scheme, locale = request.param
+    size = next(each for each in (LAPTOP, PHONE, SMALL) if each["width"] == width)
+    page = open_pages(viewport=size, color_scheme=scheme, locale=locale)
+    start(page, "uploaded", photo_file)
+    return page, words(locale), f"{width}-{scheme}-{locale}"
+
+
+def test_each_step_shows_its_line_of_code(look, photo_file):
+    (page, say, name), photo = look, photo_file
     classifier = fashion_model.load(device="cpu")
     steps, _ = steps_of(classifier, classifier.preprocess(photo, "photo"))
     content = unfold(page, "inside")
@@ -78,13 +82,13 @@ def test_each_step_shows_its_line_of_code(visit, photo, size, scheme, locale):
     expect(code).to_be_hidden()
     summary = content.locator(".script summary")
     count = len(code.text_content().splitlines())
-    expect(summary).to_have_text(words(locale)["script"].format(lines=count))
+    expect(summary).to_have_text(say["script"].format(lines=count))
     summary.focus()
     page.page.keyboard.press("Enter")
     expect(code).to_be_visible()
-    expect(page.button(words(locale)["script.copy"])).to_be_visible()
+    expect(page.button(say["script.copy"])).to_be_visible()
     expect_no_sideways_scroll(page)
-    page.shoot(f"code-{size['width']}-{scheme}-{locale}")
+    page.shoot(f"code-{name}")
 
 
 @pytest.mark.parametrize(("source", "network"), [("drawn", "mlp"), ("uploaded", "cnn")])
@@ -132,12 +136,8 @@ def test_where_the_clipboard_is_closed_the_script_is_selected(visit, locale):
     assert selected.strip() == content.locator(".script pre").inner_text().strip()
 
 
-@LOOKS
-def test_side_by_side_are_the_figures_of_the_networks_that_answered(
-    visit, photo, size, scheme, locale
-):
-    page, say = visit(viewport=size, color_scheme=scheme, locale=locale), words(locale)
-    start(page, "uploaded", photo)
+def test_side_by_side_are_the_figures_of_the_networks_that_answered(look):
+    page, say, look_name = look
     content = unfold(page, "compare")
     for place, name in enumerate(("cnn", "mlp")):
         classifier = fashion_model.load(name, device="cpu")
@@ -151,13 +151,12 @@ def test_side_by_side_are_the_figures_of_the_networks_that_answered(
         labels = one.locator("dt").all_inner_texts()
         assert labels[2] == say["compare.accuracy.photo"]
     expect_no_sideways_scroll(page)
-    page.shoot(f"compare-{size['width']}-{scheme}-{locale}")
+    page.shoot(f"compare-{look_name}")
 
 
-@LOOKS
-def test_the_model_card_in_three_glances(visit, size, scheme, locale):
-    """Which needs no picture: a sentence and three numbers, where it fails, and the rest folded."""
-    page, say = visit(viewport=size, color_scheme=scheme, locale=locale), words(locale)
+def test_the_model_card_in_three_glances(look):
+    """A sentence and three numbers, where it fails, and the rest folded."""
+    page, say, name = look
     content = unfold(page, "card")
     networks = model_card(fashion_model.load(device="cpu"))["networks"]
     expect(content.locator(".network")).to_have_count(len(networks))
@@ -194,7 +193,7 @@ def test_the_model_card_in_three_glances(visit, size, scheme, locale):
         expect(made_up).to_have_count(int("dataset" not in network["kinds"]))
     expect(content.locator(".origins")).to_be_hidden()
     expect_no_sideways_scroll(page)
-    page.shoot(f"card-{size['width']}-{scheme}-{locale}")
+    page.shoot(f"card-{name}")
 
 
 def test_all_figures_of_the_model_card_unfold(visit):

@@ -11,7 +11,9 @@ from browsing import CHROMIUM, FLAGS, TEE, Page
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium here: apt-get install chromium-headless-shell"
+    ),
 ]
 # No name resolves and no address connects, but the app's own.
 CUT = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"

@@ -19,7 +19,9 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/loca
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium here: apt-get install chromium-headless-shell"
+    ),
     pytest.mark.skipif(NGINX is None, reason="no nginx here: apt-get install nginx-light"),
 ]
 # its workers must be able to write into a folder of the tests, which only root may enter in CI

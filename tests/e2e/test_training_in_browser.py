@@ -11,18 +11,13 @@ from playwright.sync_api import expect
 import browsing
 import fashion_model
 import serving
-from browsing import PHONE, TEE, WIDE
+from browsing import TEE, on_a_phone
 from fashion_model.networks import NeuralNetwork
 from fashion_model.web.translation import texts
 from fashion_model.web.visitor_networks import AT_A_TIME
 
 pytestmark = browsing.pytestmark
 
-SCREENS = pytest.mark.parametrize(
-    "screen",
-    [{"viewport": WIDE}, {"viewport": PHONE, "has_touch": True, "is_mobile": True}],
-    ids=["wide", "phone"],
-)
 TRAIN_MS = 120_000  # on a machine that works on something else
 
 
@@ -64,22 +59,17 @@ def answer_of(page, action):
     return base64.b64decode(question["image"].partition(",")[2]), caught.value.json()
 
 
-def draw(page, screen):
-    page.touch(TEE) if "has_touch" in screen else page.draw(TEE)
+def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, tmp_path):
+    page = visit()
+    page.draw(TEE)
     page.settle()
     page.expect_answer()
-
-
-@SCREENS
-def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, screen, tmp_path):
-    page = visit(**screen)
-    draw(page, screen)
     trainer = Trainer(page)
     expect(trainer.stand).to_have_text("Nothing is trained yet.")
     network(page, "Your network, untrained").check()
     expect(page.sentence).to_contain_text("Perhaps")  # by chance
     expect(page.page.locator(".bars .share").first).to_have_text(re.compile("^1[0-3]%$"))
-    trainer.start(epochs=10)  # seconds, so that the curve is seen growing
+    trainer.start(epochs=5)  # seconds, so that the curve is seen growing
     expect(network(page, "Your network")).to_be_checked()
     bar = trainer.panel.get_by_role("progressbar")
     expect(trainer.stand).to_have_text("Training …", timeout=TRAIN_MS)
@@ -92,7 +82,7 @@ def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, 
     assert int(bar.get_attribute("aria-valuenow")) > 0
     page.settle()
     page.expect_answer()
-    page.shoot(f"train-{page.page.viewport_size['width']}")
+    page.shoot("train")
 
     network(page, "Linear layers").check()
     page.settle()
@@ -117,9 +107,6 @@ def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, 
     classifier = fashion_model.load(tmp_path / "my-network.safetensors", device="cpu")
     there = classifier.predict(sent, "drawing")
     assert dict(reply["confidences"]) == pytest.approx(there, abs=1e-6)
-    assert (
-        page.page.evaluate("document.documentElement.scrollWidth") <= (screen["viewport"]["width"])
-    )
 
 
 def test_it_survives_a_reload_and_comes_back_as_a_file(visit, tmp_path):
@@ -237,6 +224,20 @@ def test_the_loop_says_what_is_chosen_and_a_loss_that_is_no_number_is_explained(
     expect(marks).to_have_text(["bundled", "32", "SGD", "10", "3"])
     expect(trainer.stand).to_contain_text("The loss is no number any more", timeout=TRAIN_MS)
     expect(page.button("Start training")).to_be_enabled()
+
+
+def test_on_a_phone_the_curve_and_the_loop_fit(visit):
+    page = on_a_phone(visit, 390, 844)
+    page.touch(TEE)
+    page.settle()
+    trainer = Trainer(page)
+    trainer.start(epochs=1, batch="256")
+    trainer.finish()
+    page.button("Let it answer").click()
+    expect(network(page, "Your network")).to_be_checked()
+    page.expect_answer()
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.shoot("train-phone")
 
 
 def test_by_keyboard_in_chinese_and_with_a_small_screen(visit):

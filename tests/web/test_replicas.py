@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,24 +15,19 @@ import pytest
 
 import serving
 import soaking
+from fashion_model import FashionModelError
+from fashion_model.web import server
 
 TOP = Path(__file__).resolve().parents[2]
 CLIENTS = 6
 
 
-def test_without_ray_it_says_what_to_install():
-    """A module of its name that cannot be imported stands for a missing one."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "ray.py").write_text("raise ModuleNotFoundError('no ray', name='ray')")
-        environment = {**os.environ, "FASHION_REPLICAS": "2", "PYTHONPATH": folder}
-        run = subprocess.run(
-            [sys.executable, TOP / "app.py"], env=environment, capture_output=True, text=True
-        )
-    assert run.returncode == 1
-    assert (
-        run.stderr
-        == "app.py: FASHION_REPLICAS needs ray: pip install -r fashion_model/web/replicas.txt.\n"
-    )
+def test_without_ray_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(server, "REPLICAS", 2)
+    monkeypatch.setitem(sys.modules, "ray", None)  # as if it was not there
+    says = "FASHION_REPLICAS needs ray: pip install -r fashion_model/web/replicas.txt."
+    with pytest.raises(FashionModelError, match=re.escape(says)):
+        server.start_replicas(["cnn"])
 
 
 @pytest.fixture(scope="module")
