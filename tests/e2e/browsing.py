@@ -73,7 +73,7 @@ class Page:
             )
             still = still + 1 if box == last else 0
             last = box
-            if still == 10:
+            if still == 6:
                 return
             self.page.wait_for_timeout(50)
 
