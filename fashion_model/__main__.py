@@ -78,8 +78,6 @@ def _evaluate_options(
     option("--data", **data)
     option("--images", type=Path, metavar="FOLDER", help="score its labels.csv, not Fashion-MNIST")
     option("--fold", type=_fold, metavar="K[/N]", help="only senders of fold K of N (5), from 0")
-    without = "instead, each source by a network that was trained without it"
-    option("--without", nargs="+", type=_source, default=[], metavar="SOURCE=NAME", help=without)
     option("--plot", type=_png, metavar="FILE", help="draw confusion and reliability")
     option("--sheet", type=_png, metavar="FILE", help="draw pictures, failures first")
     option("--save", action="store_true", help="keep the figures in the checkpoint")
@@ -101,13 +99,6 @@ def _fold(text: str) -> tuple[int, int]:
     if not 0 <= k < n:
         raise argparse.ArgumentTypeError(f"{text!r} is no fold K/N such as 0/5, from 0 to N - 1")
     return k, n
-
-
-def _source(text: str) -> tuple[str, str]:
-    source, _, network = text.partition("=")
-    if not source or not network:
-        raise argparse.ArgumentTypeError(f"{text!r} is not SOURCE=NAME such as worn=photo")
-    return source, network
 
 
 def _png(text: str) -> Path:

@@ -34,12 +34,10 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Score a network on the test images of Fashion-MNIST, or on a folder of labeled pictures."""
-    if options.images is None and (options.sheet or options.fold or options.without):
-        options.wrong("--sheet, --fold and --without are about a folder: name it with --images")
+    if options.images is None and (options.sheet or options.fold):
+        options.wrong("--sheet and --fold are about a folder: name it with --images")
     if options.images is not None and (options.plot or options.data):
         options.wrong("--plot and --data are about Fashion-MNIST: leave out --images")
-    if options.without and (options.sheet or options.save):
-        options.wrong("--sheet and --save are about one network: leave out --without")
     if options.images is None:
         text, about = _evaluate_dataset(options)
     else:
@@ -66,7 +64,7 @@ def _evaluate_dataset(options: argparse.Namespace) -> tuple[str, dict[str, Any]]
 def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """The tables, and what --json prints."""
     from fashion_model import datasets
-    from fashion_model.evaluation import confusions, contact_sheet, evaluate, model_card, report
+    from fashion_model.evaluation import contact_sheet, evaluate, model_card, report
     from fashion_model.evaluation.scores import score_folder
     from fashion_model.training import synthesis
 
@@ -78,10 +76,6 @@ def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         pictures = [p for p in pictures if datasets.group_fold(p, folds) == fold]
     if not pictures:
         raise DataError(f"there is no picture to score in {options.images}, or in its fold.")
-    if options.without:
-        classifiers = {source: load(n, options.device) for source, n in options.without}
-        scores = evaluate.leave_one_source_out(classifiers, pictures)
-        return report.scores_text(scores), {**held_out, "without": [asdict(s) for s in scores]}
     classifier = load(options.network, options.device)
     outcomes = evaluate.answer_pictures(classifier, pictures)
     score = score_folder(outcomes)
@@ -91,9 +85,9 @@ def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if options.save:
         for kind in (s.name for s in score.kinds):
             found = {**held_out, **model_card.folder_results(about["images"], kind)}
-            some = confusions.of_outcomes([o for o in outcomes if o.picture.kind == kind])
+            some = evaluate.confusions_of([o for o in outcomes if o.picture.kind == kind])
             made_up = islice(synthesis.pictures(kind, SYNTHETIC_SEED), SYNTHETIC)
-            some = confusions.with_examples(some, classifier, kind, made_up)
+            some = evaluate.with_examples(some, classifier, kind, made_up)
             found["confused"] = [asdict(each) for each in some]
             model_card.save_results(model_card.path_of(options.network, kind), kind, found)
     return report.folder_text(score), about

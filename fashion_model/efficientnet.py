@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le 2019, arXiv 1905.11946): ReLU6, no squeeze-and-excitation.
 
 It is a chain of named stages, so that each can be looked at by itself. Its batch norm is there in
-training alone, and folded into the convolutions after it: see training.imagenet.
+training alone, and folded into the convolutions after it: see training.initialization.
 """
 
 from collections import OrderedDict

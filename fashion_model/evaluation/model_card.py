@@ -1,6 +1,10 @@
-"""What each network of a classifier is, how good it is and where it fails, as one dict."""
+"""What each network of a classifier is, how good it is and where it fails; several side by side."""
 
 import json
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,11 @@ from torch import nn
 from fashion_model import checkpoint
 from fashion_model.classifier import KINDS, Classifier
 from fashion_model.explain import chain, one_line
+from fashion_model.preprocessing import ModelInput
+from fashion_model.preprocessing.decode import Source
 
 DIGITS = 5  # of each figure in a checkpoint's card
+RUNS = 5  # whose median is the time
 
 
 def model_card(classifier: Classifier) -> dict[str, Any]:
@@ -19,8 +26,8 @@ def model_card(classifier: Classifier) -> dict[str, Any]:
     kinds: of the pictures that it answers. card: its checkpoint's, without the results. print: its
     modules. parameters: all of them; layers: those of each module that computes. results: by kind,
     as save_results wrote them, and None of a kind that was not evaluated: of "dataset" the fields
-    of fashion_mnist.DatasetScore; of "drawing" and "photo" scores (those of scores.Score, that of
-    the kind first, then its sources), confused (confusions.Confusion), fold and folds.
+    of evaluate.DatasetScore; of "drawing" and "photo" scores (those of scores.Score, that of
+    the kind first, then its sources), confused (evaluate.Confusion), fold and folds.
     """
     found: dict[nn.Module, dict[str, Any]] = {}
     for kind in KINDS:
@@ -88,3 +95,53 @@ def _about(network: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
         "parameters": parameter_count(network),
         "layers": layers,
     }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A classifier's answer, and the network that gave it: the one for pictures of this kind.
+
+    kind: as which the picture was read. confidences: by label, most confident first. milliseconds:
+    of the network alone, from its input on. accuracy: on held-out pictures of this kind, as the
+    checkpoint's card says; None if it does not.
+    """
+
+    network: str
+    architecture: str
+    kind: str
+    confidences: dict[str, float]
+    parameters: int
+    milliseconds: float
+    accuracy: float | None
+
+
+def compare(
+    classifiers: Mapping[str, Classifier],
+    image: Source,
+    kind: str = "auto",
+    point: tuple[float, float] | None = None,
+) -> list[Comparison]:
+    """The answer of each of classifiers, by name, to one picture; see Classifier.classify."""
+    return [
+        _comparison(name, each, each.preprocess(image, kind, point))
+        for name, each in classifiers.items()
+    ]
+
+
+def _comparison(name: str, classifier: Classifier, model_input: ModelInput) -> Comparison:
+    prediction = classifier.prediction(model_input)  # the first pass is slower, and not timed
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        classifier.probabilities([model_input])
+        times.append(time.perf_counter() - start)
+    network, card = classifier.networks[model_input.kind], classifier.cards[model_input.kind]
+    return Comparison(
+        network=name,
+        architecture=type(network).__name__,
+        kind=model_input.kind,
+        confidences=prediction.confidences,
+        parameters=parameter_count(network),
+        milliseconds=statistics.median(times) * 1000,
+        accuracy=accuracy(card, model_input.kind),
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashion_model.evaluation.fashion_mnist import DatasetScore
+from fashion_model.evaluation.evaluate import DatasetScore
 from fashion_model.evaluation.metrics import Bin
 from fashion_model.evaluation.scores import FolderScore, LabelScore, Score
 from fashion_model.networks import CLASSES

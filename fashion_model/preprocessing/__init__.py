@@ -18,8 +18,8 @@ from torch import nn
 from fashion_model.errors import InputError
 from fashion_model.preprocessing import drawing, photo, segmentation
 from fashion_model.preprocessing.dataset_image import exact_dataset_image, find_dataset_image
+from fashion_model.preprocessing.drawing import FAINTEST
 from fashion_model.preprocessing.geometry import WHOLE, Box, as_rgb
-from fashion_model.preprocessing.ink import FAINTEST
 
 KINDS = ("auto", "drawing", "photo")
 LINES = 6.0  # logits of networks.LineDetector above which a 28x28 picture is a drawing

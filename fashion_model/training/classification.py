@@ -1,21 +1,29 @@
 """What networks that name classes learn by: their loss, their batches, and their figures."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from fashion_model.calibration import fit
+from fashion_model.classifier import LONGEST
+from fashion_model.datasets import LabeledPicture, corrected
+from fashion_model.errors import InputError
+from fashion_model.preprocessing import Detectors, preprocess
+from fashion_model.preprocessing.decode import decode
 from fashion_model.training.augment import Augmentation
-from fashion_model.training.pictures import Pictures
+from fashion_model.training.initialization import fold
+from fashion_model.training.pictures import NONE, Pictures, one_hot
 from fashion_model.training.trainer import TrainConfig
 
 BATCH = 1000  # pictures at a time, where nothing is learned
+NO_DETECTORS = Detectors(nn.Identity())  # a picture of a known kind, in detail, needs none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +57,6 @@ def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0
     safe = targets | ~known[:, None]  # an empty row sums to 1 here: no -inf, no NaN gradient
     right = -torch.logsumexp(log_p.masked_fill(~safe, -torch.inf), dim=1)
     return torch.where(known, (1 - smoothing) * right + smoothing * even, even)
-
-
-def dropout_logits(
-    network: nn.Module, x: torch.Tensor, dropout: float, frozen: int = 0
-) -> torch.Tensor:
-    """Logits (N, K) of x by network, a chain of stages of which the first frozen do not learn.
-
-    A share dropout of what goes into the last one is dropped (Srivastava et al. 2014).
-    """
-    stages = cast(nn.Sequential, network.stages)
-    with torch.no_grad():
-        x = stages[:frozen](x)
-    return stages[-1](F.dropout(stages[frozen:-1](x), dropout))
 
 
 LabelBatch = tuple[torch.Tensor, torch.Tensor]  # (N, 1, 28, 28) and targets or logits (N, 10)
@@ -140,9 +135,7 @@ def accuracy(network: nn.Module, pictures: Pictures) -> float:
     return pictures.targets[known].gather(1, answers).float().mean().item()
 
 
-def watcher(
-    pictures: Pictures, fold: Callable[[nn.Module], nn.Module]
-) -> Callable[[nn.Module], dict[str, float]]:
+def watcher(pictures: Pictures) -> Callable[[nn.Module], dict[str, float]]:
     """For Trainer.fit: the accuracy of the network on pictures that it does not learn."""
     return lambda network: {"validation": accuracy(fold(network), pictures)}
 
@@ -160,3 +153,39 @@ def calibrations(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[s
             logits = logits_of(network, pictures.pixels[known])
             found[kind] = asdict(fit(logits, pictures.targets[known]))
     return {"calibration": found}
+
+
+def held_out_inputs(
+    labeled: Sequence[LabeledPicture], kind: str
+) -> Iterator[tuple[torch.Tensor, tuple[int, ...]]]:
+    """What a network reads of each picture of this kind in detail, and its targets, as it is
+    scored."""
+    for item in corrected(labeled):
+        if item.kind != kind or item.vague:
+            continue
+        picture = decode(item.path, longest=LONGEST)
+        with suppress(InputError):
+            yield preprocess(picture, NO_DETECTORS, kind, in_detail=[kind]).tensor, item.targets
+
+
+def scores(
+    network: nn.Module, kind: str, inputs: Iterable[tuple[torch.Tensor, tuple[int, ...]]]
+) -> dict[str, Any]:
+    """A card's "accuracy" and "calibration" of a network of eleven logits, by pictures held out.
+
+    inputs: what network reads of each, (1, C, H, W), and its targets, none for what is no garment.
+    """
+    device = next(network.parameters()).device
+    logits, right = [], []
+    with torch.inference_mode():
+        for x, targets in inputs:
+            logits.append(network(x.to(device)).float().cpu())
+            right.append(one_hot([targets]))
+    if not logits or not (every := torch.cat(right)[:, :NONE]).any():
+        return {"accuracy": {}, "calibration": {}}
+    found, garment = torch.cat(logits), every.any(1)
+    hits = every[garment].gather(1, found[garment, :NONE].argmax(1, keepdim=True))
+    return {
+        "accuracy": {kind: hits.float().mean().item()},
+        "calibration": {kind: asdict(fit(found, every))},
+    }

@@ -8,6 +8,7 @@ once: the student is so much the faster of the two that asking anew would take m
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from fashion_model import checkpoint
 from fashion_model.networks import CLASSES
 from fashion_model.training.augment import Augmentation, mix, shift_and_flip
-from fashion_model.training.classification import LabelBatch, dropout_logits, label_loss
+from fashion_model.training.classification import LabelBatch, label_loss
 from fashion_model.training.trainer import TrainConfig
 
 BATCH = 512
@@ -56,16 +57,14 @@ class TaughtConfig(TrainConfig):
     trust: float = 0.0
 
 
-@dataclass(frozen=True)
-class Views:
-    """copies views of each of some pictures, those of the first copy first.
+class Views(NamedTuple):
+    """So many copies of N pictures, each changed at random, and what the teacher says of each.
 
-    pixels: uint8 (copies * N, 28, 28). logits: float16 (copies * N, 10), what the teacher says.
+    pixels: uint8 (copies, N, 28, 28). logits: float16 (copies, N, 10).
     """
 
     pixels: torch.Tensor
     logits: torch.Tensor
-    copies: int
 
     def sample(
         self, index: torch.Tensor, generator: torch.Generator, jitter: int = 0
@@ -75,42 +74,39 @@ class Views:
         Half of them in mirror image, and all moved by up to jitter whole pixels, of which the
         teacher is taken to say the same.
         """
-        size, device = len(index), index.device
-        copy = torch.randint(self.copies, (size,), generator=generator, device=device)
-        row = index + copy * (len(self.pixels) // self.copies)
+        size, device = (len(index),), index.device
+        copy = torch.randint(len(self.pixels), size, generator=generator, device=device)
         # moved as bytes, which takes less than half as long
-        x = shift_and_flip(self.pixels[row].unsqueeze(1), generator, jitter)
-        return x.float() / 255, self.logits[row].float()
+        x = shift_and_flip(self.pixels[copy, index].unsqueeze(1), generator, jitter)
+        return x.float() / 255, self.logits[copy, index].float()
 
 
 @torch.no_grad()
 def make_views(
-    pixels: torch.Tensor,
-    teacher: nn.Module,
-    copies: int,
-    change: Callable[[torch.Tensor], torch.Tensor],
-    bfloat16: bool,
+    pixels: torch.Tensor, teacher: nn.Module, config: ViewConfig, generator: torch.Generator
 ) -> Views:
-    """Views of pixels uint8 (N, 28, 28), changed at random by change, as teacher sees them.
+    """Views of pixels uint8 (N, 28, 28), changed as config says, as teacher sees them.
 
-    bfloat16: whether the teacher computes in it where the device can, which moves its confidences
-    by some thousandths.
+    In bfloat16, where config asks for it and the device can, its confidences move by some
+    thousandths.
     """
     teacher.eval().to(memory_format=torch.channels_last)
-    bfloat16 = bfloat16 and checkpoint.has_fast_bfloat16(pixels.device)
-    views = pixels.repeat(copies, 1, 1)
+    bfloat16 = config.bfloat16 and checkpoint.has_fast_bfloat16(pixels.device)
+    views = pixels.repeat(config.views, 1, 1)
     logits = torch.empty(len(views), len(CLASSES), dtype=torch.float16, device=views.device)
     bar = tqdm(total=len(views), desc="views", mininterval=5.0)
-    # in no order, for change may blend those of a batch, and neighbors are of one photo
-    mixed = torch.randperm(len(views), generator=torch.Generator().manual_seed(len(views)))
-    for batch in mixed.to(views.device).split(BATCH):
-        view = (change(views[batch].unsqueeze(1).float() / 255) * 255).round().byte()
+    # in no order, for mix blends those of a batch, and neighbors are of one photo
+    order = torch.randperm(len(views), generator=torch.Generator().manual_seed(len(views)))
+    for batch in order.to(views.device).split(BATCH):
+        x = config.augmentation(views[batch].unsqueeze(1).float() / 255, generator)
+        x = mix(x, generator, config.mix_chance) if config.mix_chance else x
+        view = (x * 255).round().byte()
         with torch.autocast(view.device.type, torch.bfloat16, enabled=bfloat16):
             logits[batch] = teacher(view.float() / 255).to(logits.dtype)
         views[batch] = view[:, 0]
         bar.update(len(batch))
     bar.close()
-    return Views(views, logits, copies)
+    return Views(*(each.unflatten(0, (config.views, -1)) for each in (views, logits)))
 
 
 def distillation_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -143,6 +139,19 @@ def taught_loss(
     return by_labels.lerp(by_teachers, trust).mean()
 
 
+def dropout_logits(
+    network: nn.Module, x: torch.Tensor, dropout: float, frozen: int = 0
+) -> torch.Tensor:
+    """Logits (N, K) of x by network, a chain of stages of which the first frozen do not learn.
+
+    A share dropout of what goes into the last one is dropped (Srivastava et al. 2014).
+    """
+    stages = cast(nn.Sequential, network.stages)
+    with torch.no_grad():
+        x = stages[:frozen](x)
+    return stages[-1](F.dropout(stages[frozen:-1](x), dropout))
+
+
 @torch.no_grad()
 def ensemble_confidences(teachers: Sequence[Teacher], x: torch.Tensor) -> torch.Tensor:
     """What all teachers say of x (N, C, S, S) together: (N, K), whose rows sum to 1."""
@@ -165,14 +174,8 @@ class TeachersViews:
         """The same views for each start of the training, made when the first is asked for."""
         if self.views is None:
             generator = torch.Generator(device).manual_seed(self.seed)
-
-            def change(x: torch.Tensor) -> torch.Tensor:
-                changed = self.config.augmentation(x, generator)
-                chance = self.config.mix_chance
-                return mix(changed, generator, chance) if chance else changed
-
-            given = self.pixels.to(device), self.teacher.to(device), self.config.views
-            self.views = make_views(*given, change, self.config.bfloat16)
+            pixels, teacher = self.pixels.to(device), self.teacher.to(device)
+            self.views = make_views(pixels, teacher, self.config, generator)
         return self.views
 
     def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:

@@ -7,14 +7,12 @@ together they are right more often than either. So the drawing network goes on w
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from fashion_model import checkpoint
 from fashion_model.datasets import LabeledPicture, Pairs
@@ -27,7 +25,7 @@ from fashion_model.training.distillation import TaughtConfig, Teacher, taught_lo
 from fashion_model.training.drawing_fields import Variation, redrawn
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
-from fashion_model.training.synthesis.garments import Rng, Wardrobe
+from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import Trainer
 
@@ -174,19 +172,11 @@ def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
 def items(labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int) -> Iterator[Item]:
     """All drawings to learn from, the same for the same seed."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    every = _people(labeled), _sketches(fashion_mnist, rng, generator)
-    yield from tqdm(chain(*every), desc="drawings", mininterval=5.0)
-
-
-def _people(labeled: Sequence[LabeledPicture]) -> Iterator[Item]:
     for picture, targets in with_targets(labeled):
         if picture.kind == "drawing":
             known = picture.origin if picture.origin in SHARES else "doodle"
             source = "other" if targets == (NONE,) else known
             yield source, picture.label, decode(picture.path), targets
-
-
-def _sketches(fashion_mnist: Pairs, rng: Rng, generator: torch.Generator) -> Iterator[Item]:
     wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
-    for picture, label in sketches(wardrobe, generator):
-        yield "sketch", CLASSES[label], picture, (label,)
+    for sketch, label in sketches(wardrobe, generator):
+        yield "sketch", CLASSES[label], sketch, (label,)

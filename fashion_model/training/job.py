@@ -12,8 +12,8 @@ from fashion_model import checkpoint
 from fashion_model import datasets as data
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import DataError
-from fashion_model.training.batch_norm import fold, untrained
 from fashion_model.training.classification import watcher
+from fashion_model.training.initialization import fold, untrained
 from fashion_model.training.pictures import Pictures
 from fashion_model.training.trainer import TrainConfig, Trainer
 
@@ -124,7 +124,7 @@ class Job:
             source.loss,
             source.steps,
             state=self.state(member),
-            watch=None if watched is None else watcher(watched, fold),
+            watch=None if watched is None else watcher(watched),
         )
         network = fold(average).to(memory_format=torch.contiguous_format)  # as it will be loaded
         count = sum(p.numel() for p in network.parameters())

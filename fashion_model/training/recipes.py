@@ -1,6 +1,6 @@
 """How each checkpoint is made, from data to file: what the command "train" runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -9,12 +9,18 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from fashion_model import checkpoint
+from fashion_model import checkpoint, retrieval
 from fashion_model import datasets as data
 from fashion_model.classifier import load
+from fashion_model.datasets import LabeledPicture
 from fashion_model.errors import DataError
 from fashion_model.networks import ConvolutionalNetwork, Segmenter, ensemble
-from fashion_model.training import drawing_detection, line_detection, segmentation
+from fashion_model.training import (
+    drawing_classification,
+    drawing_detection,
+    line_detection,
+    segmentation,
+)
 from fashion_model.training import pictures as corpus
 from fashion_model.training.augment import Augmentation
 from fashion_model.training.classification import (
@@ -24,9 +30,12 @@ from fashion_model.training.classification import (
     PeoplesPictures,
     accuracy,
     calibrations,
+    held_out_inputs,
+    scores,
 )
 from fashion_model.training.distillation import TeachersViews, ViewConfig
-from fashion_model.training.in_detail import train_drawing, train_embeddings, train_photo
+from fashion_model.training.embeddings import embeddings
+from fashion_model.training.initialization import IMAGES
 from fashion_model.training.job import FASHION_MNIST, Card, Job, people_card
 from fashion_model.training.pictures import Pictures
 
@@ -137,13 +146,13 @@ def _segmenter(job: Job) -> Path:
     """What cuts garments out of photos, and tells drawings."""
     learn, held = job.people()
     own, validation = job.fashion_mnist()
-    masks = segmentation.Masks(learn, own, segmentation.CONFIG, job.seed)
-    given = "segmenter", segmentation.CONFIG, masks, f"{len(learn)} pictures"
-    network, card = job.fit(*given)
+    config = segmentation.CONFIG
+    source = segmentation.Masks(learn, own, config, job.seed)
+    network, card = job.fit("segmenter", config, source, f"{len(learn)} pictures")
     segmenter = cast(Segmenter, network.cpu())
     drawing_detection.learn_drawings(segmenter, learn, own, job.seed)
-    scores = drawing_detection.drawing_accuracy(segmenter, held, validation, job.seed + 1)
-    return job.save(segmenter, {**card, "accuracy": scores, **people_card()})
+    accuracies = drawing_detection.drawing_accuracy(segmenter, held, validation, job.seed + 1)
+    return job.save(segmenter, {**card, "accuracy": accuracies, **people_card()})
 
 
 def _line_detector(job: Job) -> Path:
@@ -158,15 +167,49 @@ def _line_detector(job: Job) -> Path:
     return job.save(network, {**card, "accuracy": scores, **people_card()})
 
 
+def _photo(job: Job) -> Path:
+    """What reads photos in color, from ImageNet's weights on."""
+    from fashion_model.training import photo_classification, photo_pictures  # need OpenCV
+
+    learn, held = job.people()
+    own, _ = job.fashion_mnist()
+    segmenter, _ = checkpoint.load("segmenter", "cpu")
+    pools = photo_pictures.pools(learn, own, segmenter, job.seed)
+    about = f"{len(learn)} pictures and {len(own[0])} images"
+    network, card = photo_classification.train(job, pools, about)
+    card |= {"architecture": "efficientnet-lite0", "start": IMAGES}
+    return _save_half(job, network, card, learn, held)
+
+
+def _drawing(job: Job) -> Path:
+    """What reads drawings: their lines, and what they enclose."""
+    learn, held = job.people()
+    own, _ = job.fashion_mnist()
+    items = drawing_classification.items(learn, own, job.seed)
+    material = drawing_classification.Material.of(tqdm(items, desc="drawings", mininterval=5.0))
+    about = f"{len(learn)} pictures and {len(own[0])} images"
+    network, card = drawing_classification.train(job, material, about)
+    return _save_half(job, network, card, learn, held)
+
+
+def _embeddings(job: Job) -> Path:
+    """What the networks of the cnn make of the images that retrieval looks through."""
+    path = job.out or retrieval.EMBEDDINGS
+    networks = load("cnn", job.device).networks
+    found = {checkpoint.digest(each): embeddings(each, kind) for kind, each in networks.items()}
+    retrieval.write_embeddings(found, path)
+    return path
+
+
 RECIPES: dict[str, Callable[[Job], Path]] = {
     "cnn": _cnn,
     "mlp": _mlp,
     "mlp-people": _mlp_people,
     "segmenter": _segmenter,
     "line-detector": _line_detector,
-    "photo": train_photo,
-    "drawing": train_drawing,
-    "embeddings": train_embeddings,
+    "photo": _photo,
+    "drawing": _drawing,
+    "embeddings": _embeddings,
 }
 
 
@@ -183,3 +226,20 @@ def _fashion_mnist_card(job: Job, network: nn.Module, validation: Pictures) -> C
         "held_out": {"fashion-mnist": data.VALIDATION},
         **calibrations(network, {"dataset": validation}),
     }
+
+
+def _save_half(
+    job: Job,
+    network: nn.Module,
+    card: Card,
+    learn: Sequence[LabeledPicture],
+    held: Sequence[LabeledPicture],
+) -> Path:
+    """Write the checkpoint of network, for pictures of the kind that it is named after, as float16.
+
+    learn and held: the pictures that it has learned, and those that were held out.
+    """
+    network = network.half().float().eval()  # as it will be loaded
+    found = scores(network, job.network, held_out_inputs(held, job.network))
+    icons = sorted({picture.source for picture in learn if picture.origin == "icon"})
+    return job.save(network, {**card, **people_card(), "icon_sets": icons, **found}, torch.float16)

@@ -51,7 +51,7 @@ class TrainConfig:
 
 
 class Trainer:
-    """One training of network, which has its batch norm still: see batch_norm, or its own fold().
+    """One training of network, which has its batch norm still: see initialization.
 
     epoch, step and seconds count what is done; average.module is the network to save. generator
     is for whoever draws batches: its state is saved and resumed with the rest.

@@ -12,8 +12,7 @@ import gradio as gr
 from gradio.utils import get_function_description
 
 from fashion_model import DEFAULT, Classifier, DataError, InputError
-from fashion_model.evaluation.compare import compare
-from fashion_model.evaluation.model_card import model_card
+from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import saliency
 from fashion_model.preprocessing import ModelInput, check_kind
 from fashion_model.retrieval import nearest

@@ -20,8 +20,7 @@ import fashion_model
 from fashion_model import Classifier, InputError, NeuralNetwork, explain, script, visualization
 from fashion_model.calibration import Calibration
 from fashion_model.classifier import KINDS
-from fashion_model.evaluation.compare import compare
-from fashion_model.evaluation.model_card import model_card
+from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import Step
 from fashion_model.preprocessing import ModelInput
 from fashion_model.retrieval import about, nearest

@@ -22,9 +22,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fashion_model import checkpoint
-from fashion_model.training.batch_norm import untrained
 from fashion_model.training.classification import Labels
 from fashion_model.training.distillation import TeachersViews, Views
+from fashion_model.training.initialization import untrained
 from fashion_model.training.pictures import Pictures
 from fashion_model.training.recipes import CNN, MLP
 from fashion_model.training.trainer import Trainer
@@ -52,7 +52,7 @@ def source_of(name: str) -> Labels | TeachersViews:
     if name == "cnn":
         return Labels(Pictures.from_labels(pixels, torch.arange(PICTURES) % 10), CNN, CPU)
     views = TeachersViews(pixels, nn.Identity(), MLP)
-    views.views = Views(pixels, torch.randn(PICTURES, 10).half(), 1)
+    views.views = Views(pixels[None], torch.randn(1, PICTURES, 10).half())
     return views
 
 

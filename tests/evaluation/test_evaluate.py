@@ -1,21 +1,29 @@
-"""From files and images through a classifier to figures; the evaluate command."""
+"""From files and images through a classifier to figures, by class against a case worked by hand;
+what is taken for what, with pictures of it in the committed cards; the evaluate command."""
 
+import base64
+import io
 import json
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from fashion_model import CLASSES, Classifier, checkpoint, commands
+import fashion_model
+from fashion_model import CLASSES, checkpoint, commands
 from fashion_model import datasets as data
 from fashion_model.__main__ import main
-from fashion_model.classifier import KINDS
-from fashion_model.errors import DataError
 from fashion_model.evaluation.evaluate import (
+    Confusion,
     answer_pictures,
+    confusions_of,
     evaluate,
-    leave_one_source_out,
+    most_frequent,
+    score_dataset,
+    with_examples,
 )
 from fashion_model.evaluation.metrics import expected_calibration_error, reliability
 from fashion_model.evaluation.scores import score_folder
@@ -76,19 +84,99 @@ def test_a_folder_from_its_files_to_the_figures(folder, classifier, sheet):
     ]
 
 
-def test_each_source_is_answered_by_its_own_network(folder, classifier, sheet):
-    cards = {kind: {"architecture": "templates"} for kind in KINDS}
-    other = Classifier(classifier.networks, cards, classifier.detectors)
-    classifiers = {"home": classifier, "doodle": other}
-    pictures = data.load_labeled(folder)
-    home, doodle = leave_one_source_out(classifiers, pictures)
-    assert (home.name, home.count, home.others) == ("home", 4, 2)
-    assert (doodle.name, doodle.count, doodle.others) == ("doodle", 0, 1)
-    # the cat against all garments, by the network that was trained without doodles
-    sure = {i: next(iter(other.predict(sheet[i][0]).values())) for i in (5, 9)}
-    assert doodle.auroc == pytest.approx(((sure[9] > sure[5]) * 3 + (sure[9] == sure[5]) * 1.5) / 4)
-    with pytest.raises(DataError, match="'worn'"):
-        leave_one_source_out({"worn": classifier}, pictures)
+def certain(answers):
+    return np.eye(10)[answers]
+
+
+def test_classes_by_hand():
+    # trousers: three, one of them called a dress; dresses: two; a bag called trousers
+    score = score_dataset(certain([1, 1, 3, 3, 3, 1]), np.array([1, 1, 1, 3, 3, 8]))
+    assert (score.count, score.accuracy) == (6, pytest.approx(4 / 6))
+    assert score.ece == pytest.approx(2 / 6)
+    assert score.ece_noise_floor == 0
+    trouser, dress, bag, coat = (score.classes[i] for i in (1, 3, 8, 4))
+    assert (trouser.label, trouser.count) == ("Trouser", 3)
+    assert (trouser.recall, trouser.precision, trouser.f1) == pytest.approx((2 / 3,) * 3)
+    assert (dress.recall, dress.precision, dress.f1) == pytest.approx((1, 2 / 3, 4 / 5))
+    assert (bag.recall, bag.precision, bag.f1, bag.count) == (0, 0, 0, 1)
+    assert (coat.recall, coat.precision, coat.f1, coat.count) == (0, 0, 0, 0)
+    assert score.confusion[1] == [0, 2, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert score.confusion[8] == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_nll_and_coverage_by_hand():
+    confidences = np.array([[0.5, 0.5 - 1e-9, *[0.0] * 8], [0.25, 0.75, *[0.0] * 8]])
+    score = score_dataset(confidences, np.array([1, 1]))
+    assert score.nll == pytest.approx(-np.log([0.5, 0.75]).mean(), abs=1e-6)
+    assert score.coverage == 1 / 2  # the surer of the two is right
+
+
+def test_the_most_frequent_confusions_come_first_with_their_surest_mistakes():
+    labels = np.array([6, 6, 6, 6, 9, 9])
+    confidences = certain([0, 0, 0, 6, 7, 9])
+    confidences[:3] *= np.array([[0.6], [0.9], [0.7]])
+    images = np.stack([np.full((28, 28), i, np.uint8) for i in range(6)])
+    score = score_dataset(confidences, labels, images)
+    listed = [(c.truth, c.answer, c.count, c.of) for c in score.confused]
+    assert listed == [("Shirt", "T-shirt/top", 3, 4), ("Ankle boot", "Sneaker", 1, 2)]
+    shown = [opened(decoded(url)) for url in score.confused[0].examples]
+    assert [np.asarray(picture)[0, 0] for picture in shown] == [1, 2]
+    assert score_dataset(confidences, labels).confused[0].examples == ()
+
+
+def test_the_most_frequent_mistakes_come_first():
+    counts = Counter({("Shirt", "Coat"): 2, ("Shirt", "Shirt"): 5, ("Bag", "Coat"): 3})
+    assert most_frequent(counts) == [
+        Confusion("Bag", "Coat", 3, 3),
+        Confusion("Shirt", "Coat", 2, 7),
+    ]
+
+
+def test_pictures_with_two_targets_and_without_an_answer_count_nowhere(outcome):
+    outcomes = [outcome("Coat", 0.5, 3), outcome("Coat", 0.5, 3, 2), outcome("Dress", 0.5, 3)]
+    outcomes += [replace(outcomes[0], confidences={}), outcome("Bag", 0.2, 4), outcome("Bag", 0.9)]
+    assert confusions_of(outcomes) == [
+        Confusion("Dress", "Coat", 1, 2),
+        Confusion("Coat", "Bag", 1, 1),
+    ]
+
+
+def opened(file: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(file))
+
+
+def decoded(url: str) -> bytes:
+    return base64.b64decode(url.partition("base64,")[2])
+
+
+class Answers:
+    """A classifier that says of a gray square as many percent "Coat" as it is bright."""
+
+    def predict(self, picture, kind):
+        assert kind == "photo"
+        return {"Coat": opened(picture).getpixel((0, 0)) / 100}
+
+
+def test_examples_are_the_surest_of_the_same_mistake():
+    pictures = [(Image.new("L", (8, 8), share), 3) for share in (40, 90, 70)]
+    pictures += [(Image.new("L", (8, 8), 99), 4)]  # no mistake
+    given = [Confusion("Dress", "Coat", 1, 2), Confusion("Shirt", "Coat", 1, 2)]
+    dress, shirt = with_examples(given, Answers(), "photo", pictures)
+    assert [opened(decoded(url)).getpixel((0, 0)) for url in dress.examples] == [90, 70]
+    assert shirt == given[1]
+
+
+@pytest.mark.parametrize("kind", ["drawing", "photo"])
+def test_the_committed_network_confuses_the_examples_of_its_card(kind):
+    _, card = checkpoint.load(kind, "cpu")
+    classifier = fashion_model.load(device="cpu")
+    confused = card["results"][kind]["confused"]
+    examples = [(each, url) for each in confused for url in each["examples"]]
+    assert len(examples) >= len(confused)  # one each, on average
+    for each, url in examples:
+        assert {each["truth"], each["answer"]} <= set(CLASSES)
+        answer = next(iter(classifier.predict(decoded(url), kind)))
+        assert answer == each["answer"], each
 
 
 def test_the_command_on_fashion_mnist(network, made_up_data, tmp_path, capsys):
@@ -154,11 +242,6 @@ def test_the_command_on_a_folder(network, folder, tmp_path, capsys):
     assert [s["name"] for s in found["sources"]] == ["doodle-other", "home"]
     assert found["unreadable"][0]["path"] == str(folder / "broken.png")
 
-    command = ["evaluate", "--device", "cpu", "--images", str(folder), "--without"]
-    assert main([*command, f"home={network}", f"doodle={network}"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[1:3]] == [["home", "4"], ["doodle", "0"]]
-
 
 def test_the_command_on_one_fold(network, folder, capsys):
     command = ["evaluate", "--device", "cpu", "--network", network, "--images", str(folder)]
@@ -179,9 +262,6 @@ def test_the_command_on_one_fold(network, folder, capsys):
     [
         (["--sheet", "x.png"], "--images"),
         (["--fold", "0"], "--images"),
-        (["--without", "worn=cnn"], "--images"),
-        (["--images", "x", "--without", "worn=cnn", "--save"], "leave out --without"),
-        (["--images", "x", "--without", "worn"], "'worn' is not SOURCE=NAME"),
         (["--images", "x", "--plot", "x.png"], "--plot"),
         (["--images", "x", "--data", "y"], "--data"),
         (["--plot", "x.jpg"], "'x.jpg' is not FILE.png"),

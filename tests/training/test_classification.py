@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from fashion_model import datasets as data
+from fashion_model.preprocessing import drawing, photo
+from fashion_model.preprocessing.decode import decode
 from fashion_model.training.augment import Augmentation
-from fashion_model.training.batch_norm import fold, untrained
 from fashion_model.training.classification import (
     LabelConfig,
     Labels,
@@ -15,10 +17,13 @@ from fashion_model.training.classification import (
     PeoplesPictures,
     accuracy,
     calibrations,
+    held_out_inputs,
     label_loss,
     logits_of,
+    scores,
     watcher,
 )
+from fashion_model.training.initialization import fold, untrained
 from fashion_model.training.pictures import Pictures
 from fashion_model.training.trainer import Trainer
 
@@ -107,7 +112,7 @@ def test_accuracy_counts_any_target_and_leaves_out_what_has_none():
     network = Says(torch.eye(10)[[0, 1, 2]])
     pictures = Pictures(torch.zeros(4, 28, 28).byte(), targets((0,), (2,), (2, 5), ()))
     assert accuracy(network, pictures) == pytest.approx(2 / 3)
-    assert watcher(pictures, lambda each: each)(network) == {"validation": pytest.approx(2 / 3)}
+    assert watcher(pictures)(network) == {"validation": pytest.approx(2 / 3)}
 
 
 def test_confidences_are_calibrated_for_kinds_with_garments():
@@ -187,3 +192,46 @@ def test_logits_are_those_of_one_pass_for_any_count():
     with torch.no_grad():
         expected = network(pictures.pixels[:, None].float() / 255)
     torch.testing.assert_close(logits_of(network, pictures.pixels), expected)
+
+
+@pytest.fixture
+def labeled(real_folder):
+    """Pants, a polo that is too vague to score, a dress; two shoes and two cats drawn."""
+    return data.load_labeled(real_folder)
+
+
+def test_pictures_are_scored_as_they_are_read_in_use(labeled):
+    photos = list(held_out_inputs(labeled, "photo"))
+    assert [targets for _, targets in photos] == [(1,), (3,)]
+    assert torch.equal(photos[0][0], photo.in_color(decode(labeled[0].path))[0])
+    drawings = list(held_out_inputs(labeled, "drawing"))
+    assert [targets for _, targets in drawings] == [(5, 7), ()] * 2
+    assert {tuple(x.shape) for x, _ in drawings} == {(1, 2, drawing.SIDE, drawing.SIDE)}
+
+
+class SaysInTurn(nn.Module):
+    """The logits that it is made with, one row after the other."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.rows, self.weight = iter(logits), nn.Parameter(torch.zeros(1))
+
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        return next(self.rows)[None]
+
+
+def test_the_accuracy_is_of_garments_alone():
+    """Right by either target, wrong, and a thing, whatever is said of that."""
+    logits = 5 * torch.eye(11)[[7, 10, 2, 0]]
+    logits[1, 4] = 3.0  # sure that it is none, but the best of the ten is right
+    inputs = [(torch.zeros(1, 2, 4, 4), targets) for targets in ((5, 7), (4,), (3,), ())]
+    found = scores(SaysInTurn(logits), "drawing", inputs)
+    assert found["accuracy"] == {"drawing": pytest.approx(2 / 3)}
+    assert found["calibration"]["drawing"]["temperature"] > 0
+
+
+def test_without_a_garment_there_are_no_scores():
+    inputs = [(torch.zeros(1, 2, 4, 4), ())]
+    nothing = {"accuracy": {}, "calibration": {}}
+    assert scores(SaysInTurn(torch.zeros(1, 11)), "photo", inputs) == nothing
+    assert scores(SaysInTurn(torch.zeros(1, 11)), "photo", []) == nothing

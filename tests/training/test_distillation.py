@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from fashion_model.networks import DrawingNetwork
 from fashion_model.training import distillation
 from fashion_model.training.augment import Augmentation
-from fashion_model.training.batch_norm import fold, untrained
 from fashion_model.training.classification import accuracy, logits_of
 from fashion_model.training.distillation import (
     TaughtConfig,
@@ -23,10 +22,12 @@ from fashion_model.training.distillation import (
     make_views,
     taught_loss,
 )
+from fashion_model.training.initialization import fold, untrained
 from fashion_model.training.pictures import Pictures
 from fashion_model.training.trainer import Trainer
 
 CPU = torch.device("cpu")
+VIEWS = ViewConfig(epochs=1, batch=4, learning_rate=0.1, views=1)
 LABELS = TaughtConfig(epochs=1, batch=4, steps=1, learning_rate=0.1, dropout=0.0, smoothing=0.0)
 
 
@@ -52,13 +53,13 @@ def bars(count: int) -> torch.Tensor:
 
 def test_views_are_what_the_teacher_was_asked_about():
     pixels, teacher = bars(30), Brightest()
-    views = make_views(pixels, teacher, 3, lambda x: x.roll(1, 3) * 0.5, bfloat16=False)
-    assert views.copies == 3
-    assert (views.pixels.dtype, tuple(views.pixels.shape)) == (torch.uint8, (90, 28, 28))
-    assert torch.equal(views.pixels, (pixels.roll(1, 2) // 2).repeat(3, 1, 1))
+    config = replace(VIEWS, views=3, augmentation=lambda x, _: x.roll(1, 3) * 0.5)
+    views = make_views(pixels, teacher, config, torch.Generator())
+    assert (views.pixels.dtype, tuple(views.pixels.shape)) == (torch.uint8, (3, 30, 28, 28))
+    assert torch.equal(views.pixels, (pixels.roll(1, 2) // 2).expand(3, -1, -1, -1))
     with torch.no_grad():
-        said = teacher(views.pixels.unsqueeze(1).float() / 255)
-    torch.testing.assert_close(views.logits.float(), said, rtol=1e-3, atol=1e-3)
+        said = teacher(views.pixels.flatten(0, 1).unsqueeze(1).float() / 255)
+    torch.testing.assert_close(views.logits.flatten(0, 1).float(), said, rtol=1e-3, atol=1e-3)
     assert not views.logits.requires_grad
 
 
@@ -68,12 +69,13 @@ def test_pictures_that_follow_each_other_are_changed_in_other_company(monkeypatc
     pixels = torch.arange(120, dtype=torch.uint8).view(120, 1, 1).repeat(1, 28, 28)
     batches = []
 
-    def change(x):
+    def change(x, _):
         batches.append({int(tone) for tone in (x[:, 0, 0, 0] * 255).round()})
         return x
 
-    views = make_views(pixels, Brightest(), 1, change, bfloat16=False)
-    assert torch.equal(views.pixels, pixels)
+    config = replace(VIEWS, augmentation=change)
+    views = make_views(pixels, Brightest(), config, torch.Generator())
+    assert torch.equal(views.pixels[0], pixels)
     assert sum(map(len, batches)) == 120
     apart = [max(batch) - min(batch) for batch in batches]
     assert min(apart) > 40
@@ -81,9 +83,9 @@ def test_pictures_that_follow_each_other_are_changed_in_other_company(monkeypatc
 
 def test_what_is_drawn_is_a_view_of_the_picture_that_was_asked_for():
     """Each picture is one number, each copy another row of them."""
-    pixels = torch.arange(12, dtype=torch.uint8).view(12, 1, 1).repeat(1, 28, 28)
-    pixels[:, :, 0] = 200  # the left edge, to tell a mirror image
-    views = Views(pixels, torch.arange(12).view(12, 1).repeat(1, 10).half(), copies=3)
+    pixels = torch.arange(12, dtype=torch.uint8).view(3, 4, 1, 1).repeat(1, 1, 28, 28)
+    pixels[..., 0] = 200  # the left edge, to tell a mirror image
+    views = Views(pixels, torch.arange(12).view(3, 4, 1).repeat(1, 1, 10).half())
     index = torch.tensor([0, 1, 2, 3] * 50)
     x, logits = views.sample(index, torch.Generator().manual_seed(0))
     assert tuple(x.shape) == (200, 1, 28, 28)
@@ -168,5 +170,5 @@ def test_a_student_learns_what_its_teacher_says_of_views():
     unmixed = TeachersViews(pictures.pixels, Brightest(), plain).make(CPU).pixels
     own = {tuple(row) for row in pictures.pixels.flatten(1).tolist()}
     own |= {tuple(row) for row in pictures.pixels.flip(2).flatten(1).tolist()}
-    assert {tuple(row) for row in unmixed.flatten(1).tolist()} <= own
-    assert not {tuple(row) for row in views.pixels.flatten(1).tolist()} <= own
+    assert {tuple(row) for row in unmixed.flatten(0, 1).flatten(1).tolist()} <= own
+    assert not {tuple(row) for row in views.pixels.flatten(0, 1).flatten(1).tolist()} <= own

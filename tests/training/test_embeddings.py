@@ -74,7 +74,7 @@ def test_the_recipe_keeps_those_of_each_network(few, images, tmp_path, monkeypat
         def __init__(self):
             self.networks = networks
 
-    monkeypatch.setattr("fashion_model.training.in_detail.load", lambda *_: Loaded())
+    monkeypatch.setattr("fashion_model.training.recipes.load", lambda *_: Loaded())
     path = tmp_path / "embeddings.safetensors"
     assert train(Job(network="embeddings", out=path)) == path
     kept = retrieval._stored(path)

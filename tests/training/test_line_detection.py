@@ -12,7 +12,7 @@ from fashion_model import datasets as data
 from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.dataset_image import exact_dataset_image
 from fashion_model.training import line_detection
-from fashion_model.training.batch_norm import fold, untrained
+from fashion_model.training.initialization import fold, untrained
 from fashion_model.training.line_detection import Lines, accuracies, bitmap
 from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.sketches import sketches

@@ -9,7 +9,7 @@ import torch
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.errors import CheckpointError
-from fashion_model.training.classification import dropout_logits
+from fashion_model.training.distillation import dropout_logits
 from fashion_model.training.job import Job
 from fashion_model.training.photo_classification import (
     MILD,

