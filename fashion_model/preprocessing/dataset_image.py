@@ -84,11 +84,11 @@ def exact_dataset_image(array: Pixels) -> np.ndarray | None:
     It has a black ground, in at least one corner and a twentieth of its pixels, and many tones:
     a picture in two tones is a drawing. Anything else is None.
     """
+    height, width = array.shape[:2]
+    if height != width or height % SIDE:
+        return None
     gray = array if array.ndim == 2 else array[..., 0]
     if array.ndim == 3 and (array != gray[..., None]).any():
-        return None
-    height, width = gray.shape
-    if height != width or height % SIDE:
         return None
     blocks = gray.reshape(SIDE, height // SIDE, SIDE, width // SIDE)
     small: np.ndarray = blocks[:, 0, :, 0]

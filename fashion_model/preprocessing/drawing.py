@@ -47,7 +47,7 @@ def strokes(picture: np.ndarray, counts: np.ndarray | None = None) -> Strokes:
     """
     marks = ink(picture, counts)
     height, width = marks.shape[-2:]
-    top, bottom, left, right = bounds(marks, 1)
+    top, bottom, left, right = bounds(marks)
     line = (fit(marks[..., top:bottom, left:right], SIDE) > 0.35).float()
     # a stroke of width w and length l covers w * l, and w * l - (w - 2) * l survive an erosion by 1
     area = line.sum().item()
@@ -86,9 +86,8 @@ def enclosed(lines: torch.Tensor) -> torch.Tensor:
 
 def filled(line: np.ndarray) -> np.ndarray:
     """line, bool (H, W), with what it encloses, across gaps of two cells too."""
-    regions, _ = ndimage.label(~ndimage.binary_dilation(np.pad(line, FRINGE)))
-    outside = ndimage.binary_dilation(regions == regions[0, 0])[FRINGE:-FRINGE, FRINGE:-FRINGE]
-    return np.asarray(~outside | line)
+    whole = ndimage.binary_fill_holes(ndimage.binary_dilation(np.pad(line, FRINGE)))
+    return ndimage.binary_erosion(whole)[FRINGE:-FRINGE, FRINGE:-FRINGE] | line
 
 
 def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:

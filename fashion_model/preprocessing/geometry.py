@@ -10,14 +10,11 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in shares of
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-def bounds(mask: torch.Tensor, least: float) -> tuple[int, int, int, int]:
-    """The box (top, bottom, left, right) around mask (1, 1, H, W), leaving out specks.
-
-    A row or a column counts when at least so many of its pixels are above a half.
-    """
+def bounds(mask: torch.Tensor) -> tuple[int, int, int, int]:
+    """The box (top, bottom, left, right) around what is above a half in mask (1, 1, H, W)."""
     solid = mask[0, 0].numpy() > 0.5
-    rows, columns = (np.flatnonzero(np.count_nonzero(solid, axis) >= least) for axis in (1, 0))
-    if not len(rows) or not len(columns):
+    rows, columns = (np.flatnonzero(solid.any(axis)) for axis in (1, 0))
+    if not len(rows):
         raise InputError(
             "There is too little drawn in this picture. Draw larger, or thicker.", "little"
         )
@@ -29,17 +26,12 @@ def fit(content: torch.Tensor, side: int) -> torch.Tensor:
     height, width = content.shape[-2:]
     scale = side / max(height, width)
     size = [max(1, round(height * scale)), max(1, round(width * scale))]
-    if scale < 1:
-        small = F.interpolate(content, size, mode="bilinear", antialias=True)
-    else:
-        small = F.interpolate(content, size, mode="bilinear")
+    small = F.interpolate(content, size, mode="bilinear", antialias=scale < 1)
     down, right = side - size[0], side - size[1]
     return F.pad(small, (right // 2, right - right // 2, down // 2, down - down // 2))
 
 
-def square(
-    box: tuple[float, float, float, float], width: int, height: int
-) -> tuple[float, float, float, float]:
+def square(box: tuple[float, float, float, float], width: int, height: int) -> Box:
     """The square around box (left, top, right, bottom), in shares of width and height."""
     left, top, right, bottom = box
     half = max(right - left, bottom - top) / 2

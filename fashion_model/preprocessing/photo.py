@@ -23,7 +23,7 @@ def as_fashion_mnist(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tenso
     mean and the spread of Fashion-MNIST's, since light and camera change them at will.
     """
     height, width = rgb.shape[-2:]
-    top, bottom, left, right = bounds(mask, 1)
+    top, bottom, left, right = bounds(mask)
     side = mask.shape[-1]
     y0, y1 = top * height // side, max(top * height // side + 1, -(-bottom * height // side))
     x0, x1 = left * width // side, max(left * width // side + 1, -(-right * width // side))
@@ -81,7 +81,7 @@ def _tapped(
     width, height = size
     x, y, reach = point[0] * width, point[1] * height, REACH * min(width, height) / 2
     if mask is not None:
-        top, bottom, left, right = (edge / mask.shape[-1] for edge in bounds(mask, 1))
+        top, bottom, left, right = (edge / mask.shape[-1] for edge in bounds(mask))
         x, y = (left + right) / 2 * width, (top + bottom) / 2 * height
         reach = (0.5 + MARGIN) * max((right - left) * width, (bottom - top) * height)
     left, top = max(0, int(x - reach)), max(0, int(y - reach))

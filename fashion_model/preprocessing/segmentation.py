@@ -40,7 +40,7 @@ def segment(
             "on a plain background, or tap on the garment.",
             "garment",
         )
-    top, bottom, left, right = bounds(first, 1)
+    top, bottom, left, right = bounds(first)
     margin = MARGIN * max(bottom - top, right - left)
     closer = (
         max(0.0, (left - margin) / SIDE),

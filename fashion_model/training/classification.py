@@ -71,7 +71,7 @@ class Labels:
         self.config = config
         self.steps = math.ceil(len(pictures) / config.batch)
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:
+    def batches(self, generator: torch.Generator) -> Iterator[LabelBatch]:
         device = generator.device
         order = torch.randperm(len(self.pixels), generator=generator, device=device)
         for index in order.split(self.config.batch):
@@ -99,7 +99,7 @@ class PeoplesPictures:
         self.drawn = round(config.fashion_mnist * len(own))
         self.steps = math.ceil((self.drawn + len(people)) / config.batch)
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[PeopleBatch]:
+    def batches(self, generator: torch.Generator) -> Iterator[PeopleBatch]:
         permuted = partial(torch.randperm, generator=generator, device=generator.device)
         people = torch.arange(self.own, len(self.pixels), device=generator.device)
         order = torch.cat([permuted(self.own)[: self.drawn], people])

@@ -24,7 +24,7 @@ from fashion_model.training.trainer import TrainConfig
 BATCH = 512
 
 Teacher = Callable[[torch.Tensor], torch.Tensor]  # views (N, C, S, S) -> logits (N, K)
-TaughtBatch = tuple[torch.Tensor, torch.Tensor]  # views (N, C, S, S) and targets bool (N, K)
+LabeledBatch = tuple[torch.Tensor, torch.Tensor]  # views (N, C, S, S) and targets bool (N, K)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def distillation_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Ten
 
 def taught_loss(
     network: nn.Module,
-    batch: TaughtBatch,
+    batch: LabeledBatch,
     config: TaughtConfig,
     teachers: Sequence[Teacher] = (),
     frozen: int = 0,
@@ -178,7 +178,7 @@ class TeachersViews:
             self.views = make_views(pixels, teacher, self.config, generator)
         return self.views
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[LabelBatch]:
+    def batches(self, generator: torch.Generator) -> Iterator[LabelBatch]:
         views = self.make(generator.device)
         order = torch.randperm(len(self.pixels), generator=generator, device=generator.device)
         for index in order.split(self.config.batch):

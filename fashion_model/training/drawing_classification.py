@@ -21,8 +21,8 @@ from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.drawing import strokes
 from fashion_model.training import drawing_fields
-from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
-from fashion_model.training.drawing_fields import Variation, redrawn
+from fashion_model.training.distillation import LabeledBatch, TaughtConfig, Teacher, taught_loss
+from fashion_model.training.drawing_fields import Variation, redraw
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
 from fashion_model.training.synthesis.garments import Wardrobe
@@ -36,8 +36,7 @@ SKETCHES = 8_000
 AROUND = 8  # pixels of paper around a drawing, where the photo network is asked about it
 POWER = 0.5  # of a label's rarity within its source, see pictures.balanced
 
-Item = tuple[str, str, Image.Image, tuple[int, ...]]  # source, label, picture, targets
-Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 2, 112, 112) in [0, 1], and targets bool (N, 11)
+DrawingExample = tuple[str, str, Image.Image, tuple[int, ...]]  # source, label, picture, targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,7 @@ STUDENT = replace(
 
 @dataclass(frozen=True)
 class Material:
-    """N drawings: fields and thickness as drawing_fields.redrawn reads them, targets bool (N, 11),
+    """N drawings: fields and thickness as drawing_fields.redraw reads them, targets bool (N, 11),
     and how often each is shown, float64 (N,)."""
 
     fields: torch.Tensor
@@ -88,7 +87,7 @@ class Material:
     weights: torch.Tensor
 
     @staticmethod
-    def of(items: Iterable[Item]) -> "Material":
+    def of(items: Iterable[DrawingExample]) -> "Material":
         """All items but the blank ones."""
         fields, thickness, targets, names = [], [], [], []
         for source, label, picture, right in items:
@@ -114,17 +113,17 @@ class Drawings:
         self.material, self.config, self.steps = material, config, config.steps
         self.teachers = teachers
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[LabeledBatch]:
         device, material = generator.device, self.material
         seed = int(torch.randint(2**62, (), generator=generator, device=device))
         own = torch.Generator().manual_seed(seed)  # drawings are changed on the CPU
         for _ in range(self.steps):
             rows = torch.multinomial(material.weights, self.config.batch, True, generator=own)
             given = material.fields[rows], material.thickness[rows], self.config.variation
-            x = redrawn(*given, own).to(device)
+            x = redraw(*given, own).to(device)
             yield x.contiguous(memory_format=torch.channels_last), material.targets[rows].to(device)
 
-    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+    def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
         return taught_loss(network, batch, self.config, self.teachers)
 
 
@@ -169,7 +168,9 @@ def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
     return weights
 
 
-def items(labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int) -> Iterator[Item]:
+def items(
+    labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int
+) -> Iterator[DrawingExample]:
     """All drawings to learn from, the same for the same seed."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     for picture, targets in with_targets(labeled):

@@ -19,10 +19,22 @@ from fashion_model.networks import Segmenter
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import as_rgb
 from fashion_model.preprocessing.segmentation import SIDE, small
-from fashion_model.training.segmentation import inked
-from fashion_model.training.synthesis.garments import Array, Rng, Wardrobe, as_bytes, ground, spoil
+from fashion_model.training.segmentation import render_drawings
+from fashion_model.training.synthesis.garments import (
+    Array,
+    Rng,
+    Wardrobe,
+    as_bytes,
+    camera_effects,
+    ground,
+)
 from fashion_model.training.synthesis.photos import product, snapshot
-from fashion_model.training.synthesis.sketches import on_sheet, penned, scribbles, sketched
+from fashion_model.training.synthesis.sketches import (
+    draw_with_pen,
+    photograph_drawing,
+    scribbles,
+    sketch,
+)
 
 EACH = 2_000  # pictures of each kind that is made up, and what photos there are
 GARMENTS = 8_000  # of Fashion-MNIST, to make pictures of
@@ -104,13 +116,13 @@ def _sources(
     sheets = [item for item in labeled if item.kind == "drawing"]
     photos = [item for item in labeled if item.kind == "photo"]
     lines = [*_by_people(sheets, rng, generator), *_made_up(wardrobe, generator)]
-    yield "sheets", True, (on_sheet(line, rng) for line in lines)
-    yield "sheets as of the masks", True, _inked(lines, generator)
+    yield "sheets", True, (photograph_drawing(line, rng) for line in lines)
+    yield "sheets as of the masks", True, _render_drawings(lines, generator)
     yield "plain sheets", True, (decode(item.path) for item in sheets)
     yield "photos", False, _photos(photos, rng)
     yield "products", False, (product(rng, wardrobe) for _ in range(EACH))
     yield "snapshots", False, (Image.fromarray(snapshot(rng, wardrobe)[0]) for _ in range(EACH))
-    grounds = (spoil(rng, ground(rng, SIDE)) for _ in range(EACH))
+    grounds = (camera_effects(rng, ground(rng, SIDE)) for _ in range(EACH))
     yield "grounds", False, (Image.fromarray(as_bytes(each)) for each in grounds)
 
 
@@ -123,7 +135,7 @@ def _by_people(
         ink = 255 - np.asarray(decode(item.path).convert("L").resize((112, 112)))
         line = torch.from_numpy(ink).float()[None, None] / 255
         if rng.random() < 0.5:
-            line = (penned(line, generator) > 0.5).float()
+            line = (draw_with_pen(line, generator) > 0.5).float()
         yield line[0, 0].numpy()
 
 
@@ -131,15 +143,15 @@ def _made_up(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[Array]:
     """EACH drawings: of Fashion-MNIST's images, and scribbles, as many of each."""
     half = EACH // 2
     pixels, masks = (torch.from_numpy(each[:half]) for each in (wardrobe.pixels, wardrobe.masks))
-    lines = sketched(pixels, masks, generator), scribbles(EACH - half, generator)
+    lines = sketch(pixels, masks, generator), scribbles(EACH - half, generator)
     yield from torch.cat(lines)[:, 0].numpy()
 
 
-def _inked(lines: Sequence[Array], generator: torch.Generator) -> Iterator[Image.Image]:
+def _render_drawings(lines: Sequence[Array], generator: torch.Generator) -> Iterator[Image.Image]:
     """lines as the segmenter saw drawings while it learned its masks."""
     for start in range(0, len(lines), BATCH):
         some = torch.from_numpy(np.stack(lines[start : start + BATCH]))[:, None]
-        for sheet in inked(some.float(), generator):
+        for sheet in render_drawings(some.float(), generator):
             yield Image.fromarray(as_bytes(sheet.permute(1, 2, 0).numpy()))
 
 
@@ -154,4 +166,4 @@ def _photos(labeled: Sequence[LabeledPicture], rng: Rng) -> Iterator[Image.Image
             width, height = picture.size
             box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
             near = np.asarray(picture.resize((SIDE, SIDE), box=box), np.float32) / 255
-            yield Image.fromarray(as_bytes(spoil(rng, near)))
+            yield Image.fromarray(as_bytes(camera_effects(rng, near)))

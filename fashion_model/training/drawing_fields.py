@@ -53,7 +53,7 @@ def field(line: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.clip(np.round(128 + UNIT * distance), 0, 255).astype(np.uint8))
 
 
-def redrawn(
+def redraw(
     fields: torch.Tensor, thickness: torch.Tensor, how: Variation, generator: torch.Generator
 ) -> torch.Tensor:
     """What the drawing network reads, (N, 2, SIDE, SIDE), of drawings that are changed at random.
@@ -66,7 +66,7 @@ def redrawn(
     distance = F.grid_sample(distance, grid, padding_mode="border", align_corners=False)
     distance = distance.masked_fill(_erased(n, distance.shape[-1], how, generator), FAR)
     distance, scale = _cropped(distance)
-    line = _penned(distance * scale, thickness.view(n, 1, 1, 1) * scale, how, generator)
+    line = _draw_with_pen(distance * scale, thickness.view(n, 1, 1, 1) * scale, how, generator)
     inside = enclosed(line)
     line = torch.where(_some(n, how.filled, generator), inside, line)
     hatched = _some(n, how.hatched, generator) & _stripes(n, generator)
@@ -143,7 +143,7 @@ def _cropped(distance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return found.masked_fill(outside, FAR), (SIDE / length).view(n, 1, 1, 1)
 
 
-def _penned(
+def _draw_with_pen(
     distance: torch.Tensor, thickness: torch.Tensor, how: Variation, generator: torch.Generator
 ) -> torch.Tensor:
     """distance (N, 1, SIDE, SIDE) from lines so thick, (N, 1, 1, 1), as lines of another pen."""

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from fashion_model import retrieval
 from fashion_model.preprocessing import drawing, photo
 from fashion_model.training.synthesis.garments import Wardrobe
-from fashion_model.training.synthesis.sketches import sketched
+from fashion_model.training.synthesis.sketches import sketch
 
 SIDE = 84  # pixels a side of an image that is shown as a photo
 BATCH = 50
@@ -36,7 +36,7 @@ def as_kind(images: torch.Tensor, kind: str) -> torch.Tensor:
     if kind == "photo":
         pairs = zip(images.numpy(), masks, strict=True)
         return torch.cat([photo.in_color(in_gray(*pair))[0] for pair in pairs])
-    lines = sketched(images, torch.from_numpy(masks), torch.Generator().manual_seed(0))
+    lines = sketch(images, torch.from_numpy(masks), torch.Generator().manual_seed(0))
     sheets = ((1 - lines[:, 0]) * 255).byte().numpy()
     return torch.cat([drawing.in_detail(drawing.strokes(sheet)) for sheet in sheets])
 

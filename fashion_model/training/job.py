@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -31,18 +31,17 @@ PEOPLES_PICTURES = [
     "icons of garments (MIT, Apache-2.0, ISC, CC0 or CC BY, by the authors of their sets)",
 ]
 
-Batch = TypeVar("Batch")
 Config = TypeVar("Config", bound=TrainConfig)
 Card = dict[str, Any]
 
 
-class Source(Protocol, Generic[Batch]):
+class Source(Protocol):
     """What a network is trained on: steps batches an epoch, and the loss of one."""
 
     steps: int
 
-    def batches(self, epoch: int, generator: torch.Generator, /) -> Iterator[Batch]: ...
-    def loss(self, network: nn.Module, batch: Batch, /) -> torch.Tensor: ...
+    def batches(self, generator: torch.Generator, /) -> Iterator[Any]: ...
+    def loss(self, network: nn.Module, batch: Any, /) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,7 @@ class Job:
         self,
         architecture: str,
         config: TrainConfig,
-        source: Source[Any],
+        source: Source,
         about: str,
         member: int = 0,
         watched: Pictures | None = None,
@@ -114,7 +113,7 @@ class Job:
     def run(
         self,
         trainer: Trainer,
-        source: Source[Any],
+        source: Source,
         member: int = 0,
         watched: Pictures | None = None,
     ) -> tuple[nn.Module, Card]:

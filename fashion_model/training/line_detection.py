@@ -27,7 +27,7 @@ SCORED = 40  # and of each held-out one, which are few
 SKETCHES = 12_000  # of Fashion-MNIST's images, as lines
 _FILTERS = ("BOX", "BILINEAR", "BICUBIC", "LANCZOS")
 
-Batch = tuple[torch.Tensor, int]  # (2n, 1, 28, 28), and n: so many of them are lines, the first
+LineBatch = tuple[torch.Tensor, int]  # (2n, 1, 28, 28), and n: so many of them are lines, the first
 
 
 class Lines:
@@ -52,7 +52,7 @@ class Lines:
         self.images, self.batch = fashion_mnist[0], config.batch
         self.steps = 2 * len(self.lines) // config.batch
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[LineBatch]:
         device, half = generator.device, self.batch // 2
         kinds = [
             each.to(device)[torch.randperm(len(each), generator=generator, device=device)]
@@ -63,7 +63,7 @@ class Lines:
             x = as_input(torch.cat([each[index % len(each)] for each in kinds]))
             yield x.flip(3) if step % 2 else x, half
 
-    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+    def loss(self, network: nn.Module, batch: LineBatch) -> torch.Tensor:
         x, count = batch
         logits = network(x).float()
         is_line = torch.zeros_like(logits)

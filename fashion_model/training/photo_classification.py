@@ -21,18 +21,16 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
-from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
+from fashion_model.training.distillation import LabeledBatch, TaughtConfig, Teacher, taught_loss
 from fashion_model.training.initialization import fold, pretrained
 from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool
-from fashion_model.training.photo_views import pasted, view
+from fashion_model.training.photo_views import paste, view
 from fashion_model.training.pictures import one_hot
 from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.trainer import Trainer
 
 CHALK = 0.1  # share of the drawings that are shown bright on dark
-
-Batch = tuple[torch.Tensor, torch.Tensor]  # (N, 3, S, S) in [0, 1], and targets bool (N, 11)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ class Photos:
         shares = np.array([POOLS[name][0] for name in pools])
         self.names, self.shares = list(pools), shares / shares.sum()
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[LabeledBatch]:
         device = generator.device
         seed = torch.randint(2**62, (), generator=generator, device=device)
         rng = np.random.default_rng(int(seed))
@@ -101,7 +99,7 @@ class Photos:
         name = self.names[rng.choice(len(self.names), p=self.shares)]
         picture, targets = self.pools[name].draw(rng)
         if picture.shape[2] == 4:
-            picture = pasted(rng, picture, self.pools["grounds"].draw(rng)[0])
+            picture = paste(rng, picture, self.pools["grounds"].draw(rng)[0])
         drawn = name.endswith("drawn")
         if drawn and rng.random() < CHALK:
             picture = 255 - picture
@@ -109,7 +107,7 @@ class Photos:
         config = self.config
         return view(rng, picture, config.side, before[..., :3], drawn, config.strong), targets
 
-    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+    def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
         return taught_loss(network, batch, self.config, self.teachers, self.config.frozen)
 
 

@@ -22,11 +22,11 @@ from fashion_model.training.synthesis.garments import (
     Rng,
     Wardrobe,
     as_bytes,
-    dyed,
+    camera_effects,
+    dye,
     ground,
     paper,
-    spoil,
-    trimmed,
+    trim,
 )
 from fashion_model.training.synthesis.photos import worn
 
@@ -54,22 +54,24 @@ WORN = {0: 0.36, 2: 0.1, 4: 0.12, 6: 0.17, 3: 0.17, 1: 0.08}  # share of each cl
 CLEAR = (0.1, 0.9)  # of [0, 1]: a mask's values between these are in doubt
 PLAUSIBLE = (0.1, 0.75)  # share of a photo that its garment covers
 
-Item = tuple[Array, tuple[int, ...]]  # uint8 RGB, or a cut-out's RGBA, (H, W, C), and its targets
+PhotoExample = tuple[
+    Array, tuple[int, ...]
+]  # uint8 RGB, or a cut-out's RGBA, (H, W, C), and its targets
 
 
 @dataclass(frozen=True)
 class Pool:
     """Pictures of one kind, and how often each is shown, float64 (N,), which sums to 1."""
 
-    items: Sequence[Item]
+    items: Sequence[PhotoExample]
     weights: Array
 
     @staticmethod
-    def of(name: str, items: Sequence[Item]) -> "Pool":
+    def of(name: str, items: Sequence[PhotoExample]) -> "Pool":
         _, power = POOLS[name]
         return Pool(items, balanced([targets for _, targets in items], power).numpy())
 
-    def draw(self, rng: Rng) -> Item:
+    def draw(self, rng: Rng) -> PhotoExample:
         return self.items[rng.choice(len(self.items), p=self.weights)]
 
 
@@ -78,7 +80,7 @@ def pools(
 ) -> dict[str, Pool]:
     """All that is learned from, by the names of POOLS; those that stay empty are left out."""
     rng = np.random.default_rng(seed)
-    found: dict[str, list[Item]] = {name: [] for name in POOLS}
+    found: dict[str, list[PhotoExample]] = {name: [] for name in POOLS}
     every = list(with_targets(labeled))
     for picture, targets in tqdm(every, desc="photos", mininterval=5.0):
         array, name = _array(picture), _pool(picture, targets)
@@ -91,7 +93,7 @@ def pools(
     found["people"] = [_person(rng, wardrobe) for _ in range(PEOPLE)]
     for _ in range(GROUNDS):
         canvas = paper(rng, SIDE) if rng.random() < 0.3 else ground(rng, SIDE)
-        found["grounds"].append((as_bytes(spoil(rng, canvas)), (NONE,)))
+        found["grounds"].append((as_bytes(camera_effects(rng, canvas)), (NONE,)))
     return {name: Pool.of(name, items) for name, items in found.items() if items}
 
 
@@ -127,7 +129,7 @@ def cut_out(picture: Array, segmenter: nn.Module) -> Array | None:
     return np.dstack([picture, as_bytes(alpha)])[box].copy()
 
 
-def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[Item]) -> Wardrobe:
+def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[PhotoExample]) -> Wardrobe:
     images, labels = (tensor.numpy() for tensor in fashion_mnist)
     chosen = [rng.permutation(np.flatnonzero(labels == k))[:n] for k, n in enumerate(DYED)]
     real: dict[int, list[Cutout]] = {}
@@ -138,15 +140,15 @@ def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[Item]) -> Wardro
     return Wardrobe.of(images[every], labels[every], real)
 
 
-def _dyed(rng: Rng, wardrobe: Wardrobe) -> Iterator[Item]:
+def _dyed(rng: Rng, wardrobe: Wardrobe) -> Iterator[PhotoExample]:
     for pixels, mask, label in zip(wardrobe.pixels, wardrobe.masks, wardrobe.labels, strict=True):
-        garment = trimmed(dyed(rng, pixels, mask))
+        garment = trim(dye(rng, pixels, mask))
         soft = 0.8 if rng.random() < 0.5 else 0.0
         color = ndimage.gaussian_filter(garment.color, (soft, soft, 0), mode="mirror")
         yield as_bytes(np.dstack([color, garment.mask])), (int(label),)
 
 
-def _person(rng: Rng, wardrobe: Wardrobe) -> Item:
+def _person(rng: Rng, wardrobe: Wardrobe) -> PhotoExample:
     label = int(rng.choice(list(WORN), p=list(WORN.values())))
     canvas = paper(rng, SIDE) if rng.random() < 0.7 else ground(rng, SIDE)
     other = wardrobe.garment(rng, 0 if label == TROUSER else TROUSER, 0.7)

@@ -33,12 +33,12 @@ def view(
 
     Not strong: it is shown whole and about upright, and nothing hides it.
     """
-    square = framed(rng, picture, side, strong)
-    photo = np.ascontiguousarray(saved(rng, lit(rng, square, dark=not drawn)))
-    return hidden(rng, photo, other) if strong else photo
+    square = random_crop(rng, picture, side, strong)
+    photo = np.ascontiguousarray(recompress(rng, relight(rng, square, dark=not drawn)))
+    return occlude(rng, photo, other) if strong else photo
 
 
-def framed(rng: Rng, picture: Array, side: int, strong: bool = True) -> Array:
+def random_crop(rng: Rng, picture: Array, side: int, strong: bool = True) -> Array:
     """picture turned, mirrored and stretched, with some ground around; strong: many are cropped
     or made small besides, or lie on their side."""
     height, width = picture.shape[:2]
@@ -76,7 +76,7 @@ def framed(rng: Rng, picture: Array, side: int, strong: bool = True) -> Array:
     )
 
 
-def lit(rng: Rng, picture: Array, dark: bool = True) -> Array:
+def relight(rng: Rng, picture: Array, dark: bool = True) -> Array:
     """picture in another light and by another camera; dark: some of them nearly black."""
     x: Array = picture.astype(np.float32)
     if rng.random() < 0.8:
@@ -97,7 +97,7 @@ def lit(rng: Rng, picture: Array, dark: bool = True) -> Array:
     return x.clip(0, 255).astype(np.uint8)
 
 
-def saved(rng: Rng, picture: Array) -> Array:
+def recompress(rng: Rng, picture: Array) -> Array:
     """picture as files have it: a thumbnail made large again, a JPEG, blurred."""
     side = picture.shape[0]
     if rng.random() < 0.3:
@@ -114,7 +114,7 @@ def saved(rng: Rng, picture: Array) -> Array:
     return picture
 
 
-def hidden(rng: Rng, picture: Array, other: Array | None = None) -> Array:
+def occlude(rng: Rng, picture: Array, other: Array | None = None) -> Array:
     """picture, sometimes with a box of a color or of other before it: a phone, a price tag."""
     if rng.random() < 0.18:
         side = picture.shape[0]
@@ -128,7 +128,7 @@ def hidden(rng: Rng, picture: Array, other: Array | None = None) -> Array:
     return picture
 
 
-def pasted(rng: Rng, cutout: Array, ground: Array, side: int = 144) -> Array:
+def paste(rng: Rng, cutout: Array, ground: Array, side: int = 144) -> Array:
     """cutout, RGBA, on white, light gray, a color, or ground, as shops show garments."""
     kind = rng.random()
     canvas: Array = np.full((side, side, 3), 255, np.uint8)

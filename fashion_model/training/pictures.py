@@ -22,15 +22,15 @@ from fashion_model.errors import InputError
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.preprocessing.decode import decode
-from fashion_model.training.synthesis.garments import Wardrobe, ground, paper, spoil
+from fashion_model.training.synthesis.garments import Wardrobe, camera_effects, ground, paper
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import (
     SIDE,
     as_picture,
-    penned,
+    draw_with_pen,
     scribbles,
     sketches,
-    warped,
+    warp,
 )
 
 NONE = len(CLASSES)  # among targets: none of the ten is right, as the eleventh logit says
@@ -181,8 +181,8 @@ def drawings(
         ink = 1 - torch.from_numpy(np.array(picture.convert("L"))).float()[None, None] / 255
         copies = THING_COPIES if NONE in targets else GARMENT_COPIES
         ink = F.interpolate(F.pad(ink, (24,) * 4), (SIDE, SIDE), mode="bilinear", antialias=True)
-        again = (warped(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
-        again[::2] = penned(again[::2], generator)
+        again = (warp(ink.expand(copies, -1, -1, -1), generator) > 0.3).float()
+        again[::2] = draw_with_pen(again[::2], generator)
         yield PictureViews([picture, *map(as_picture, again)], kind, targets)
 
 
@@ -201,7 +201,7 @@ def scribbles_and_grounds(generator: torch.Generator, seed: int) -> Iterator[Pic
     rng = np.random.default_rng(seed)
     for i, line in enumerate(scribbles(NOTHING, generator)):
         yield PictureViews([as_picture(line)], "drawing", (NONE,))
-        canvas = spoil(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
+        canvas = camera_effects(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
         yield PictureViews([Image.fromarray((canvas * 255).astype(np.uint8))], "photo", (NONE,))
 
 

@@ -19,9 +19,9 @@ from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import DataError
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.augment import RandomAffine
-from fashion_model.training.synthesis.garments import Array, Cutout, Wardrobe, trimmed
+from fashion_model.training.synthesis.garments import Array, Cutout, Wardrobe, trim
 from fashion_model.training.synthesis.photos import snapshot
-from fashion_model.training.synthesis.sketches import penned, scribbles, sketched
+from fashion_model.training.synthesis.sketches import draw_with_pen, scribbles, sketch
 from fashion_model.training.trainer import TrainConfig
 
 SIDE = 96
@@ -41,7 +41,7 @@ PHOTO_AFFINE = RandomAffine(degrees=12, scale=0.1, shift=7, shear=0, sizes=(0.75
 DRAWING_AFFINE = RandomAffine(degrees=0, scale=0.15, shift=8, shear=0, sizes=(0.45, 1.25))
 
 # Photos (N, 3, 96, 96) and their masks (N, 1, 96, 96), and drawings (M, 3, 96, 96)
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+MaskBatch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class Masks:
@@ -59,18 +59,18 @@ class Masks:
         self.photos, self.masks, self.drawings = made
         self.batch, self.steps = config.batch, EPOCH // config.batch
 
-    def batches(self, _: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, generator: torch.Generator) -> Iterator[MaskBatch]:
         device, size = generator.device, self.batch
         order = torch.randperm(len(self.photos), generator=generator, device=device).cpu()
         for step in range(self.steps):
             index = order[torch.arange(step * size, (step + 1) * size) % len(order)]
             x = self.photos[index].to(device).permute(0, 3, 1, 2).float() / 255
-            x, y = changed(x, self.masks[index, None].to(device).float() / 255, generator)
+            x, y = augment_photos(x, self.masks[index, None].to(device).float() / 255, generator)
             few = (size // 3,)
             some = torch.randint(len(self.drawings), few, generator=generator, device=device)
-            yield x, y, inked(self.drawings[some.cpu()].to(device).float(), generator)
+            yield x, y, render_drawings(self.drawings[some.cpu()].to(device).float(), generator)
 
-    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+    def loss(self, network: nn.Module, batch: MaskBatch) -> torch.Tensor:
         """Cross-entropy and Dice of the masks, and cross-entropy of drawing or photo."""
         x, y, drawings = batch
         n = len(x)
@@ -136,7 +136,7 @@ def _material(
         masks.append(np.asarray(Image.fromarray(255 * mask).resize((SIDE, SIDE))))
         if item.label in CUTOUTS:
             color = np.asarray(picture.resize(mask.shape[::-1]), dtype=np.float32) / 255
-            cutout = trimmed(Cutout(color, mask.astype(np.float32)))
+            cutout = trim(Cutout(color, mask.astype(np.float32)))
             cutouts.setdefault(CUTOUTS[item.label], []).append(cutout)
     photos, masks = 2 * photos, 2 * masks  # real ones count twice
     wardrobe = Wardrobe.sample(*fashion_mnist, SNAPSHOTS, rng, cutouts)
@@ -154,16 +154,16 @@ def _drawings(
     """Garments as lines and as flat shapes, scribbles, and sheets, ink uint8, with other pens."""
     garments = torch.from_numpy(wardrobe.pixels[:SKETCHES])
     masks = torch.from_numpy(wardrobe.masks[:SKETCHES])
-    lines = sketched(garments, masks, generator)
+    lines = sketch(garments, masks, generator)
     flat = F.interpolate(masks[: SKETCHES // 6, None].float(), (112, 112), mode="bilinear")
     drawings = [lines > 0.5, flat > 0.5, scribbles(SKETCHES // 6, generator) > 0.5]
     if sheets:
         real = torch.from_numpy(np.stack(sheets))[:, None] > 90
-        drawings += [real, penned(real.float(), generator) > 0.5]
+        drawings += [real, draw_with_pen(real.float(), generator) > 0.5]
     return torch.cat(drawings)
 
 
-def changed(
+def augment_photos(
     x: torch.Tensor, mask: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Photos x (N, 3, H, W) and their masks (N, 1, H, W), turned, scaled and lit at random."""
@@ -179,7 +179,7 @@ def changed(
     return (gray + (x - gray) * (0.3 + 1.1 * rand(1))).clamp(0, 1), mask
 
 
-def inked(lines: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def render_drawings(lines: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Drawings (N, 3, 96, 96) of lines (N, 1, H, W): any ink on any paper, some photographed, and
     half of them soft: else softness alone would tell a photo."""
     n, device = len(lines), lines.device

@@ -98,7 +98,7 @@ class Trainer:
 
     def fit(
         self,
-        batches: Callable[[int, torch.Generator], Iterable[Batch]],
+        batches: Callable[[torch.Generator], Iterable[Batch]],
         loss: Callable[[nn.Module, Batch], torch.Tensor],
         steps: int,
         *,
@@ -107,7 +107,7 @@ class Trainer:
     ) -> nn.Module:
         """Train for all epochs that are left; the average, in eval mode and with its batch norm.
 
-        batches(epoch, generator) gives an epoch's, so many as steps; loss(network, batch) is a mean
+        batches(generator) gives an epoch's, so many as steps; loss(network, batch) is a mean
         over one. state: written after each epoch and resumed from where it exists; whoever has
         saved the network deletes it. watch: figures of the average, for the progress bar.
         """
@@ -120,7 +120,7 @@ class Trainer:
             started, total = time.perf_counter(), 0.0
             # what is dropped, say, is the same after a stop
             torch.manual_seed(self.seed * self.config.epochs + self.epoch)
-            for batch in batches(self.epoch, self.generator):
+            for batch in batches(self.generator):
                 total += self._learn(batch, loss)
                 bar.update()
             self.epoch += 1

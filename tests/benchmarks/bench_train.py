@@ -66,8 +66,8 @@ def time_steps(name: str, steps: int) -> tuple[dict[str, float], int]:
     def mark(name: str) -> None:
         marks[name] = time.perf_counter()
 
-    def batches(epoch, generator):
-        stream = source.batches(epoch, generator)
+    def batches(generator):
+        stream = source.batches(generator)
         for _ in range(steps + WARM_UP):
             mark("begin")
             batch = next(stream)
@@ -94,7 +94,7 @@ def time_steps(name: str, steps: int) -> tuple[dict[str, float], int]:
     trainer.optimizers[0].register_step_pre_hook(lambda *_: mark("learned"))
     trainer.optimizers[-1].register_step_post_hook(lambda *_: mark("optimized"))
     with FlopCounterMode(display=False) as counted:
-        batch = next(iter(source.batches(0, trainer.generator)))
+        batch = next(iter(source.batches(trainer.generator)))
         source.loss(trainer.network.train(), batch).backward()
     trainer.fit(batches, loss, steps + WARM_UP)
     medians = {part: statistics.median(found[WARM_UP:]) for part, found in times.items()}

@@ -143,7 +143,7 @@ def test_an_epoch_takes_each_picture_once():
     config = LabelConfig(epochs=1, batch=8, learning_rate=0.01, augmentation=STILL)
     source = Labels(tones(0, 30), config, CPU)
     generator = torch.Generator().manual_seed(0)
-    first, second = (seen(source.batches(epoch, generator)) for epoch in (0, 1))
+    first, second = (seen(source.batches(generator)) for epoch in (0, 1))
     assert sorted(first) == sorted(second) == list(range(30))
     assert first != second
     assert source.steps == 4
@@ -155,7 +155,7 @@ def test_of_fashion_mnist_a_share_is_drawn_anew_beside_peoples_pictures():
     )
     source = PeoplesPictures(tones(0, 40), tones(100, 20), config, CPU)
     generator = torch.Generator().manual_seed(0)
-    epochs = [seen(source.batches(epoch, generator)) for epoch in (0, 1)]
+    epochs = [seen(source.batches(generator)) for epoch in (0, 1)]
     own = [{tone for tone in epoch if tone < 100} for epoch in epochs]
     assert [len(some) for some in own] == [10, 10]
     assert own[0] != own[1]

@@ -13,7 +13,7 @@ from fashion_model.training import drawing_detection
 from fashion_model.training.drawing_detection import drawing_accuracy, learn_drawings
 from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.photos import product
-from fashion_model.training.synthesis.sketches import on_sheet, sketched
+from fashion_model.training.synthesis.sketches import photograph_drawing, sketch
 
 
 @pytest.fixture
@@ -72,13 +72,13 @@ def test_the_committed_segmenter_tells_sheets_from_products(wardrobe):
     segmenter, _ = checkpoint.load("segmenter", "cpu")
     rng = np.random.default_rng(12345)
     garments = (torch.from_numpy(each) for each in (wardrobe.pixels, wardrobe.masks))
-    lines = sketched(*garments, torch.Generator().manual_seed(0))[:, 0].numpy()
+    lines = sketch(*garments, torch.Generator().manual_seed(0))[:, 0].numpy()
     said = {
         name: np.mean(
             [mask_logits(as_rgb(np.asarray(each)), segmenter)[1] > 0 for each in pictures]
         )
         for name, pictures in (
-            ("sheets", [on_sheet(line, rng) for line in lines]),
+            ("sheets", [photograph_drawing(line, rng) for line in lines]),
             ("products", [product(rng, wardrobe) for _ in range(60)]),
         )
     }

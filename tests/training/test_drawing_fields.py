@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fashion_model.preprocessing.drawing import SIDE, enclosed
-from fashion_model.training.drawing_fields import MARGIN, UNIT, Variation, field, redrawn
+from fashion_model.training.drawing_fields import MARGIN, UNIT, Variation, field, redraw
 
 STILL = Variation(
     **dict.fromkeys(("degrees", "stretch", "shear", "bend", "shake"), 0.0),
@@ -23,10 +23,10 @@ def box():
     return line
 
 
-def redraw(line, how, n=1, thickness=4.0, seed=0):
+def drawn_anew(line, how, n=1, thickness=4.0, seed=0):
     fields = field(line).expand(n, -1, -1)
     generator = torch.Generator().manual_seed(seed)
-    return redrawn(fields, torch.full((n,), thickness), how, generator)
+    return redraw(fields, torch.full((n,), thickness), how, generator)
 
 
 def test_a_field_says_how_far_the_line_is(box):
@@ -42,7 +42,7 @@ def test_a_field_says_how_far_the_line_is(box):
 
 def test_without_variation_it_is_as_it_was_or_its_mirror_image(box):
     box[..., 40:44, :56] = 1
-    line, inside = redraw(box, STILL, 8).split(1, 1)
+    line, inside = drawn_anew(box, STILL, 8).split(1, 1)
     assert line.shape == inside.shape == (8, 1, SIDE, SIDE)
     for each in line:
         kept = min((each - box[0]).abs().mean(), (each - box[0].flip(2)).abs().mean())
@@ -52,13 +52,13 @@ def test_without_variation_it_is_as_it_was_or_its_mirror_image(box):
 
 def test_pens_are_as_thick_as_is_asked_for(box):
     """Of 10 pixels, 3 more on each side: inwards 2 pixels are nearer than that, outwards is cut."""
-    thick = redraw(box, Variation(**{**vars(STILL), "thinnest": 10.0, "thickest": 10.0}))
+    thick = drawn_anew(box, Variation(**{**vars(STILL), "thinnest": 10.0, "thickest": 10.0}))
     assert thick[0, 0].sum() == SIDE**2 - (SIDE - 2 * (4 + 2)) ** 2
 
 
 def test_some_are_filled_hatched_cut_and_have_gaps(box):
     def share(**more):
-        return redraw(box, Variation(**{**vars(STILL), **more}), 8)[:, 0].mean((1, 2))
+        return drawn_anew(box, Variation(**{**vars(STILL), **more}), 8)[:, 0].mean((1, 2))
 
     plain = share()
     assert (share(filled=1.0) > 0.95).all()
@@ -68,11 +68,11 @@ def test_some_are_filled_hatched_cut_and_have_gaps(box):
 
 
 def test_they_vary_within_their_square_and_the_generator_decides(box):
-    one, same, other = (redraw(box, Variation(), 16, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (drawn_anew(box, Variation(), 16, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert set(one.unique().tolist()) == {0.0, 1.0}
     assert len({each.numpy().tobytes() for each in one}) == 16
     assert (one.amax((2, 3)) == 1).all()
-    plain = redraw(box, Variation(filled=0, hatched=0), 16)
+    plain = drawn_anew(box, Variation(filled=0, hatched=0), 16)
     assert torch.equal(plain[:, 1:], enclosed(plain[:, :1]))  # as it is read in use

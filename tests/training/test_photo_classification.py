@@ -51,7 +51,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_batches_are_so_large_and_the_generator_decides(photos):
-    batches, again = (list(photos.batches(0, seeded())) for _ in range(2))
+    batches, again = (list(photos.batches(seeded())) for _ in range(2))
     assert [x.shape for x, _ in batches] == [(4, 3, 32, 32)] * 2
     assert [targets.shape for _, targets in batches] == [(4, 11)] * 2
     assert all(x.min() >= 0 and x.max() <= 1 for x, _ in batches)
@@ -63,7 +63,7 @@ def test_batches_are_so_large_and_the_generator_decides(photos):
     for (x, targets), (same, right) in zip(batches, again, strict=True):
         assert torch.equal(x, same)
         assert torch.equal(targets, right)
-    assert not torch.equal(next(iter(photos.batches(0, seeded(1))))[0], batches[0][0])
+    assert not torch.equal(next(iter(photos.batches(seeded(1))))[0], batches[0][0])
 
 
 def test_dropout_is_before_the_last_layer_alone(network):
@@ -99,7 +99,7 @@ def test_with_mild_views_all_learns_at_one_rate(network):
 
 
 def test_frozen_stages_stay_and_the_loss_falls(photos, network):
-    x, targets = next(iter(photos.batches(0, seeded())))
+    x, targets = next(iter(photos.batches(seeded())))
     config = replace(SMALL, epochs=6, dropout=0.0)
     photos.config = config
     before = {key: value.clone() for key, value in network.state_dict().items()}

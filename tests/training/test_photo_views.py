@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from fashion_model.training import photo_views
-from fashion_model.training.photo_views import framed, hidden, lit, pasted, saved, view
+from fashion_model.training.photo_views import (
+    occlude,
+    paste,
+    random_crop,
+    recompress,
+    relight,
+    view,
+)
 
 
 @pytest.fixture
@@ -35,36 +42,36 @@ def test_views_are_squares_that_differ_and_leave_the_photo_alone(rng, photo):
 
 
 def test_the_garment_is_cropped_and_made_small(rng, photo):
-    shares = [red(framed(rng, photo, 64)) for _ in range(100)]
+    shares = [red(random_crop(rng, photo, 64)) for _ in range(100)]
     assert min(shares) < 0.06  # the square is 0.15 of the photo padded to a square
     assert max(shares) > 0.3
     assert np.mean(np.array(shares) > 0.01) > 0.95
 
 
 def test_mild_views_show_the_whole_picture_upright(rng, photo, monkeypatch):
-    shares = [red(framed(rng, photo, 64, strong=False)) for _ in range(100)]
+    shares = [red(random_crop(rng, photo, 64, strong=False)) for _ in range(100)]
     assert min(shares) > 0.06
     assert max(shares) < 0.25
-    monkeypatch.setattr(photo_views, "hidden", lambda *_: "hidden")
-    assert view(rng, photo, 64, photo) == "hidden"
+    monkeypatch.setattr(photo_views, "occlude", lambda *_: "occluded")
+    assert view(rng, photo, 64, photo) == "occluded"
     assert view(rng, photo, 64, photo, strong=False).shape == (64, 64, 3)
 
 
 def test_drawings_are_never_nearly_black(rng):
     white = np.full((20, 20, 3), 255, np.uint8)
-    assert min(lit(rng, white).mean() for _ in range(200)) < 80
-    assert min(lit(rng, white, dark=False).mean() for _ in range(200)) > 80
+    assert min(relight(rng, white).mean() for _ in range(200)) < 80
+    assert min(relight(rng, white, dark=False).mean() for _ in range(200)) > 80
 
 
 def test_files_keep_the_shape_and_about_the_colors(rng, photo):
     square = photo[:60]
     for _ in range(20):
-        assert abs(saved(rng, square).astype(int) - square).mean() < 12
+        assert abs(recompress(rng, square).astype(int) - square).mean() < 12
 
 
 def test_what_hides_a_part_covers_a_box(rng, photo):
     square = photo[:60]
-    changed = [(hidden(rng, square.copy()) != square).any(2) for _ in range(100)]
+    changed = [(occlude(rng, square.copy()) != square).any(2) for _ in range(100)]
     some = [each for each in changed if each.any()]
     assert 8 < len(some) < 30  # 18 of a hundred
     for each in some:
@@ -76,7 +83,7 @@ def test_a_cut_out_is_laid_in_the_middle(rng):
     rgba = np.zeros((30, 20, 4), np.uint8)
     rgba[..., 2:] = 255  # blue
     ground = np.full((50, 50, 3), (0, 255, 0), np.uint8)
-    sheets = [pasted(rng, rgba, ground) for _ in range(40)]
+    sheets = [paste(rng, rgba, ground) for _ in range(40)]
     for sheet in sheets:
         assert sheet.shape == (144, 144, 3)
         assert sheet[72, 72].tolist() == [0, 0, 255]

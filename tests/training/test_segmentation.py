@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from fashion_model import datasets as data
 from fashion_model.errors import DataError
 from fashion_model.training import segmentation
-from fashion_model.training.segmentation import Masks, changed, grabcut, inked
+from fashion_model.training.segmentation import Masks, augment_photos, grabcut, render_drawings
 from fashion_model.training.trainer import TrainConfig
 
 
@@ -63,21 +63,21 @@ def test_a_photo_and_its_mask_are_moved_together():
     """Black garments on white: wherever the mask says garment, the picture stays the darker."""
     mask = torch.zeros(16, 1, 96, 96)
     mask[..., 30:70, 20:60] = 1
-    photos, moved = changed((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
+    photos, moved = augment_photos((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
     assert 0 <= photos.min() <= photos.max() <= 1
     for photo, where in zip(photos.mean(1), moved[:, 0], strict=True):
         assert photo[where > 0.99].max() < photo[where < 0.01].min()
     areas = moved.sum((1, 2, 3)) / 1600
     assert areas.min() < 0.9  # from far and from near
     assert areas.max() > 1.3
-    again, _ = changed((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
+    again, _ = augment_photos((1 - mask).expand(-1, 3, -1, -1), mask, seeded())
     assert torch.equal(again, photos)
 
 
 def test_drawings_are_inked_in_any_color_on_any_paper():
     lines = torch.zeros(40, 1, 112, 112)
     lines[..., 30:80, 50:56] = 1
-    drawings = inked(lines, seeded())
+    drawings = render_drawings(lines, seeded())
     assert drawings.shape == (40, 3, 96, 96)
     assert 0 <= drawings.min() <= drawings.max() <= 1
     paper = drawings.flatten(2).median(2).values.mean(1)
@@ -133,10 +133,10 @@ def test_what_the_segmenter_learns_from(labeled, small):
 def test_batches_are_so_many_photos_and_a_third_as_many_drawings(labeled, small):
     config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
     masks = Masks(labeled, small, config)
-    batches = list(masks.batches(0, seeded()))
+    batches = list(masks.batches(seeded()))
     assert len(batches) == masks.steps == 2
     assert {tuple(map(len, batch)) for batch in batches} == {(6, 6, 2)}
-    again = list(masks.batches(0, seeded()))
+    again = list(masks.batches(seeded()))
     assert all(torch.equal(*pair) for pair in zip(batches[1], again[1], strict=True))
 
 

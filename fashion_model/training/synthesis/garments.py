@@ -75,10 +75,10 @@ class Wardrobe:
         if cutouts and rng.random() < share_real:
             return cutouts[int(rng.integers(len(cutouts)))]
         i = rng.choice(np.flatnonzero(self.labels == label))
-        return trimmed(dyed(rng, self.pixels[i], self.masks[i]))
+        return trim(dye(rng, self.pixels[i], self.masks[i]))
 
 
-def trimmed(cutout: Cutout) -> Cutout:
+def trim(cutout: Cutout) -> Cutout:
     """cutout without the empty rows and columns around its mask."""
     rows = np.flatnonzero((cutout.mask > 0.5).any(1))
     columns = np.flatnonzero((cutout.mask > 0.5).any(0))
@@ -147,14 +147,12 @@ def paper(rng: Rng, size: int) -> Array:
     return np.clip(np.ones((size, size, 3), np.float32) * level + slope, 0, 1)
 
 
-def dyed(rng: Rng, pixels: Array, mask: Array) -> Cutout:
+def dye(rng: Rng, pixels: Array, mask: Array) -> Cutout:
     """A Fashion-MNIST image (28, 28) and its mask in color, at 84x84, with a texture."""
     size = 84
     big = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
     shade = 1 - np.asarray(big, np.float32) / 255  # the originals' negative: dark cloth is bright
-    shape = Image.fromarray((mask * 255).astype(np.uint8)).resize(
-        (size, size), Image.Resampling.BICUBIC
-    )
+    shape = Image.fromarray(as_bytes(mask)).resize((size, size), Image.Resampling.BICUBIC)
     inside = np.clip((np.asarray(shape, np.float32) / 255 - 0.35) / 0.3, 0, 1)
     mean = (shade * inside).sum() / max(inside.sum(), 1)
     sign = 1 if rng.random() < 0.85 else -1
@@ -173,9 +171,7 @@ def place(
     x0, y0, x1, y1 = box
     width, height = max(2, round(x1 - x0)), max(2, round(y1 - y0))
     rgba = np.dstack([cutout.color, cutout.mask[..., None]])
-    image = Image.fromarray((rgba * 255).astype(np.uint8), "RGBA").resize(
-        (width, height), Image.Resampling.BILINEAR
-    )
+    image = Image.fromarray(as_bytes(rgba)).resize((width, height), Image.Resampling.BILINEAR)
     if degrees:
         image = image.rotate(degrees, Image.Resampling.BILINEAR, expand=True)
     layer = Image.new("RGBA", (size, size))
@@ -190,19 +186,19 @@ def place(
 def shadow(rng: Rng, canvas: Array, mask: Array) -> None:
     """Darken the ground beside the mask, as a thing that lies on it would."""
     size = canvas.shape[0]
-    image = Image.fromarray((mask * 255).astype(np.uint8))
+    image = Image.fromarray(as_bytes(mask))
     soft = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 4) * size / 96))
     moved = np.roll(np.asarray(soft, np.float32) / 255, rng.integers(-4, 5, 2), (0, 1))
     canvas *= 1 - (moved * (1 - mask) * rng.uniform(0, 0.5))[..., None]
 
 
-def spoil(rng: Rng, canvas: Array) -> Array:
+def camera_effects(rng: Rng, canvas: Array) -> Array:
     """Light, white balance, blur and sensor noise of a real camera."""
     size = canvas.shape[0]
     light = 1 + (noise(rng, size, int(rng.integers(1, 4))) - 0.5)[..., None] * rng.uniform(0, 0.6)
     out = canvas * light * rng.normal(1, 0.06, 3)
     out = np.clip(out * rng.uniform(0.75, 1.15), 0, 1) ** rng.uniform(0.7, 1.4)
-    image = Image.fromarray((out * 255).astype(np.uint8))
+    image = Image.fromarray(as_bytes(out))
     if rng.random() < 0.4:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
     out = np.asarray(image, np.float32) / 255

@@ -14,12 +14,12 @@ from fashion_model.training.synthesis.garments import (
     Rng,
     Wardrobe,
     as_bytes,
+    camera_effects,
     color,
     ground,
     paper,
     place,
     shadow,
-    spoil,
 )
 
 SIDE = 96
@@ -34,13 +34,13 @@ def snapshot(rng: Rng, wardrobe: Wardrobe) -> tuple[Array, Array, int]:
     if rng.random() < 0.5:
         label = int(rng.integers(10))
         canvas = paper(rng, SIDE) if rng.random() < 0.4 else ground(rng, SIDE)
-        mask = _laid(rng, canvas, wardrobe.garment(rng, label, 0.5))
+        mask = _lay(rng, canvas, wardrobe.garment(rng, label, 0.5))
     else:
         label = int(rng.choice(list(WORN), p=list(WORN.values())))
         canvas = paper(rng, SIDE) if rng.random() < 0.75 else ground(rng, SIDE)
         other = wardrobe.garment(rng, 0 if label == TROUSER else TROUSER)
         mask = worn(rng, canvas, wardrobe.garment(rng, label), label, other)
-    picture = spoil(rng, canvas) if rng.random() < 0.7 else np.clip(canvas, 0, 1)
+    picture = camera_effects(rng, canvas) if rng.random() < 0.7 else np.clip(canvas, 0, 1)
     image = Image.fromarray((picture * 255).astype(np.uint8))
     if rng.random() < 0.35:  # a thumbnail
         side = int(rng.integers(48, 80))
@@ -49,7 +49,7 @@ def snapshot(rng: Rng, wardrobe: Wardrobe) -> tuple[Array, Array, int]:
     return np.asarray(image), (mask * 255).astype(np.uint8), label
 
 
-def _laid(rng: Rng, canvas: Array, cutout: Cutout) -> Array:
+def _lay(rng: Rng, canvas: Array, cutout: Cutout) -> Array:
     """Lay cutout on canvas, float32 (S, S, 3), changed in place; its mask."""
     side = canvas.shape[0]
     height, width = cutout.mask.shape

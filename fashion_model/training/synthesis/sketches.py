@@ -15,15 +15,15 @@ from fashion_model.training.synthesis.garments import (
     Rng,
     Wardrobe,
     as_bytes,
+    camera_effects,
     color,
     paper,
-    spoil,
 )
 
 SIDE = 112  # pixels a side
 
 
-def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
+def warp(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
     """x (N, C, H, W), each turned, sheared, scaled, flipped and bent on its own.
 
     wobble is how far points move, in halves of the side.
@@ -41,7 +41,7 @@ def warped(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) ->
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def sketched(pixels: torch.Tensor, masks: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def sketch(pixels: torch.Tensor, masks: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Line drawings (N, 1, 112, 112), ink 1 on 0, of Fashion-MNIST images uint8 (N, 28, 28).
 
     masks: uint8 (N, 28, 28), 1 on the garment. Outlines, some with the strongest inner edges,
@@ -56,7 +56,7 @@ def sketched(pixels: torch.Tensor, masks: torch.Tensor, generator: torch.Generat
     big = F.interpolate(F.pad(both, (2,) * 4), (SIDE, SIDE), mode="bicubic").clamp(0, 1)
     soft = torch.ones(2, 1, 5, 5) / 25
     blurred = F.conv2d(big, soft, padding=2, groups=2)
-    tone, shape = warped(blurred, generator).split(1, 1)
+    tone, shape = warp(blurred, generator).split(1, 1)
     solid = (shape > 0.5).float()
     outline = (solid - erode(solid, 1)).clamp(0, 1)
     across = (tone[..., :, 2:] - tone[..., :, :-2]).abs()
@@ -67,7 +67,7 @@ def sketched(pixels: torch.Tensor, masks: torch.Tensor, generator: torch.Generat
     inner = inner * (F.avg_pool2d(inner, 9, 1, 4) > 0.09)  # specks are no lines
     holes = F.interpolate(torch.rand(n, 1, 14, 14, generator=generator), (SIDE, SIDE))
     line = torch.maximum(outline, inner) * (holes <= 0.75 + 0.3 * rand())
-    return penned(line, generator)
+    return draw_with_pen(line, generator)
 
 
 def as_picture(line: torch.Tensor) -> Image.Image:
@@ -75,7 +75,7 @@ def as_picture(line: torch.Tensor) -> Image.Image:
     return Image.fromarray(((1 - line[0]) * 255).byte().numpy())
 
 
-def penned(line: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def draw_with_pen(line: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """line (N, 1, H, W), 0 or 1, drawn with one of three pens each."""
     pen = torch.randint(0, 3, (len(line),), generator=generator)
     drawn = F.max_pool2d(F.pad(line, (0, 1, 0, 1)), 2, 1)
@@ -96,10 +96,10 @@ def scribbles(n: int, generator: torch.Generator) -> torch.Tensor:
         path = F.avg_pool1d(path[None], 9, 1, 4)[0] * spread[i]
         column, row = ((path.clamp(-0.95, 0.95) + 1) / 2 * (SIDE - 1)).long()
         drawn[i, 0, row, column] = 1
-    return penned(dilate(drawn, 1), generator)
+    return draw_with_pen(dilate(drawn, 1), generator)
 
 
-def on_sheet(line: Array, rng: Rng) -> Image.Image:
+def photograph_drawing(line: Array, rng: Rng) -> Image.Image:
     """A drawing, line float32 (S, S) with 1 on ink, with some pen on some paper, photographed."""
     side = line.shape[0]
     if rng.random() < 0.3:
@@ -125,7 +125,7 @@ def on_sheet(line: Array, rng: Rng) -> Image.Image:
     pen = 1 - color(rng, 0.5) * 0.3 if dark else color(rng, 0.5) * rng.uniform(0, 0.6)
     ink = room[..., None] * rng.uniform(0.6, 1.0)
     drawn = sheet * (1 - ink) + pen * ink
-    drawn = spoil(rng, drawn) if rng.random() < 0.75 else drawn
+    drawn = camera_effects(rng, drawn) if rng.random() < 0.75 else drawn
     return Image.fromarray(as_bytes(drawn))
 
 
@@ -134,6 +134,6 @@ def sketches(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[tuple[I
     for start in range(0, len(wardrobe.labels), 250):
         some = slice(start, start + 250)
         pixels, masks = (torch.from_numpy(a[some]) for a in (wardrobe.pixels, wardrobe.masks))
-        lines = sketched(pixels, masks, generator)
+        lines = sketch(pixels, masks, generator)
         for line, label in zip(lines, wardrobe.labels[some].tolist(), strict=True):
             yield as_picture(line), label

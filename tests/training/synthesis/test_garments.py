@@ -7,16 +7,16 @@ import torch
 from fashion_model.training.synthesis.garments import (
     Cutout,
     Wardrobe,
+    camera_effects,
     color,
-    dyed,
+    dye,
     ground,
     noise,
     paper,
     pattern,
     place,
     shadow,
-    spoil,
-    trimmed,
+    trim,
 )
 
 
@@ -78,16 +78,16 @@ def test_trimming_by_hand():
     mask[3:10, 8:25] = 1
     mask[2, 8:25] = 0.4  # less than half
     tones = np.arange(20 * 30 * 3, dtype=np.float32).reshape(20, 30, 3)
-    small = trimmed(Cutout(tones, mask))
+    small = trim(Cutout(tones, mask))
     assert np.array_equal(small.mask, np.ones((7, 17)))
     assert np.array_equal(small.color, tones[3:10, 8:25])
     empty = Cutout(tones, np.zeros((20, 30), np.float32))
-    assert trimmed(empty) is empty
+    assert trim(empty) is empty
 
 
 def test_dyeing_keeps_the_shape(wardrobe):
     for i in range(0, 40, 4):
-        cutout = dyed(rng(i), wardrobe.pixels[i], wardrobe.masks[i])
+        cutout = dye(rng(i), wardrobe.pixels[i], wardrobe.masks[i])
         large = np.kron(wardrobe.masks[i], np.ones((3, 3)))
         assert ((cutout.mask > 0.5) == large).mean() > 0.97
         assert 0 <= cutout.color.min() <= cutout.color.max() <= 1
@@ -137,7 +137,7 @@ def test_spoiling_keeps_what_there_is_to_see():
     picture = gray(tone=0.75)
     picture[30:60, 30:60] = 0.2
     for seed in range(20):
-        spoilt = spoil(rng(seed), picture)
+        spoilt = camera_effects(rng(seed), picture)
         assert spoilt.shape == picture.shape
         assert 0 <= spoilt.min() <= spoilt.max() <= 1
         assert spoilt[34:56, 34:56].mean() < 0.6 * spoilt[:25].mean()

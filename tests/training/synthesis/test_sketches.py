@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw
 
 from fashion_model.training.synthesis.garments import Wardrobe
 from fashion_model.training.synthesis.sketches import (
-    on_sheet,
-    penned,
+    draw_with_pen,
+    photograph_drawing,
     scribbles,
-    sketched,
-    warped,
+    sketch,
+    warp,
 )
 
 
@@ -32,7 +32,7 @@ def test_sketches_run_along_the_garments_edge(wardrobe):
     """A square, drawn: all ink is near its outline, and the outline is mostly inked."""
     pixels = torch.zeros(24, 28, 28, dtype=torch.uint8)
     pixels[:, 6:22, 6:22] = 180
-    lines = sketched(pixels, (pixels > 0).byte(), seeded())
+    lines = sketch(pixels, (pixels > 0).byte(), seeded())
     assert lines.shape == (24, 1, 112, 112)
     assert set(lines.unique().tolist()) == {0.0, 1.0}
     inked = lines.mean((1, 2, 3))
@@ -49,7 +49,7 @@ def test_some_sketches_show_inner_edges():
     pixels = torch.full((24, 28, 28), 0, dtype=torch.uint8)
     pixels[:, 4:24, 4:24] = 40
     pixels[:, 4:24, 14:24] = 250
-    lines = sketched(pixels, (pixels > 0).byte(), seeded())
+    lines = sketch(pixels, (pixels > 0).byte(), seeded())
     middle = lines[:, 0, 40:72, 40:72].sum((1, 2))
     assert 4 < (middle > 10).sum() < 22  # six in ten
     assert (middle == 0).any()
@@ -59,8 +59,8 @@ def test_some_sketches_show_inner_edges():
     "make",
     [
         lambda generator: scribbles(6, generator),
-        lambda generator: warped(torch.eye(112).expand(6, 1, -1, -1), generator),
-        lambda generator: penned(torch.eye(112).expand(6, 1, -1, -1), generator),
+        lambda generator: warp(torch.eye(112).expand(6, 1, -1, -1), generator),
+        lambda generator: draw_with_pen(torch.eye(112).expand(6, 1, -1, -1), generator),
     ],
     ids=["scribbles", "warped", "penned"],
 )
@@ -76,7 +76,7 @@ def test_the_three_pens_by_hand():
     """A dot becomes a square of 2, 3 or 5 pixels a side."""
     dots = torch.zeros(60, 1, 20, 20)
     dots[:, 0, 10, 10] = 1
-    drawn = penned(dots, seeded())
+    drawn = draw_with_pen(dots, seeded())
     assert set(drawn.sum((1, 2, 3)).tolist()) == {4.0, 9.0, 25.0}
     assert (drawn[:, 0, 10, 10] == 1).all()
     assert dots.sum() == 60  # not in place
@@ -85,7 +85,7 @@ def test_the_three_pens_by_hand():
 def test_warping_moves_by_little():
     spot = torch.zeros(40, 1, 112, 112)
     spot[:, 0, 50:62, 50:62] = 1
-    moved = warped(spot, seeded())
+    moved = warp(spot, seeded())
     for picture in moved:
         row, column = (picture[0] > 0.5).nonzero().float().mean(0).tolist()
         assert abs(row - 55.5) < 8
@@ -106,9 +106,9 @@ def test_a_sheet_shows_the_line_that_was_drawn():
     line = np.asarray(drawn, np.float32) / 255
     seen, colors = 0, set()
     for seed in range(20):
-        with_ink = on_sheet(line, np.random.default_rng(seed))
+        with_ink = photograph_drawing(line, np.random.default_rng(seed))
         assert (with_ink.mode, with_ink.size) == ("RGB", (112, 112))
-        without = on_sheet(0 * line, np.random.default_rng(seed))
+        without = photograph_drawing(0 * line, np.random.default_rng(seed))
         apart = np.abs(np.asarray(with_ink, int) - np.asarray(without, int)).max(2)
         seen += 0.01 < (apart > 25).mean() < 0.5
         colors.add(tuple(np.median(np.asarray(with_ink).reshape(-1, 3), 0)))
