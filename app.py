@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # it copies them al
 from fashion_model.errors import FashionModelError
 from fashion_model.web import make_upload_folder
 
-try:
-    make_upload_folder()
-except FashionModelError as error:
-    sys.exit(f"app.py: {error}")
+make_upload_folder()
 
 import gradio as gr
 import torch
@@ -29,7 +27,7 @@ from fashion_model.visualization import data_url
 from fashion_model.web import server
 from fashion_model.web.api import publish
 from fashion_model.web.panels import BATCH, Inference, Panels
-from fashion_model.web.serialization import MAX_FILE_BYTES, server_functions
+from fashion_model.web.serialization import MAX_FILE_BYTES, server_function
 from fashion_model.web.translation import script, translations
 
 STATIC = Path(__file__).resolve().parent / "fashion_model" / "web" / "static"
@@ -40,11 +38,12 @@ def asset(*names: str) -> str:
     return "".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
-def html(template: str, *scripts: str, **props: Any) -> gr.HTML:
-    """A part of the page: static/template with static/scripts, in the page's own style."""
+def html(template: str, *scripts: str, asks: Iterable[Any] = (), **props: Any) -> gr.HTML:
+    """A part of the page: static/template with static/scripts, which ask methods of Panels."""
     return gr.HTML(
         html_template=asset(template),
         js_on_load=asset(*scripts),
+        server_functions=[server_function(method) for method in asks],
         apply_default_css=False,
         **props,
     )
@@ -55,7 +54,7 @@ def draw_tab(panels: Panels) -> gr.Tab:
         html(
             "canvas.html",
             "canvas.js",
-            server_functions=server_functions(panels.read_drawing),
+            asks=[panels.read_drawing],
             network=DEFAULT,
             starters=json.loads(asset("starters.json")),
         )
@@ -70,7 +69,7 @@ def upload_tab(panels: Panels) -> gr.Tab:
         html(
             "upload.html",
             *("upload.js", "camera.js"),
-            server_functions=server_functions(panels.read_upload),
+            asks=[panels.read_upload],
             examples={e.stem: data_url(Image.open(e), format="PNG") for e in examples},
             network=DEFAULT,
             kinds=list(KINDS),
@@ -84,12 +83,7 @@ def result_column(panels: Panels, names: list[str]) -> None:
     with gr.Column(elem_id="result"):
         # No gr.Radio: its choices are the same for all, and "your network" is one visitor's alone.
         html("network.html", "network.js", names=names, elem_id="network")
-        html(
-            "answer.html",
-            "answer.js",
-            server_functions=server_functions(panels.ask_maps),
-            classes=list(CLASSES),
-        )
+        html("answer.html", "answer.js", asks=[panels.ask_maps], classes=list(CLASSES))
 
 
 def build(inference: Inference) -> gr.Blocks:
@@ -106,11 +100,11 @@ def build(inference: Inference) -> gr.Blocks:
         html(
             "panels.html",
             *("panel_views.js", "model_card.js", "training.js", "panels.js"),
-            server_functions=server_functions(
+            asks=[
                 *(panels.ask_inside, panels.ask_similar, panels.ask_compare, panels.ask_card),
                 *(visitors.start_training, visitors.ask_training, visitors.stop_training),
                 *(visitors.take_network, visitors.bring_network),
-            ),
+            ],
             network=DEFAULT,
             loop=tutorial.LOOP.replace("{seed}", str(tutorial.SEED)),
             images=tutorial.IMAGES if datasets.is_installed() else tutorial.IMAGES[:1],

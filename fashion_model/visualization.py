@@ -84,8 +84,8 @@ def _squarest(count: int) -> int:
 
 
 def data_url(picture: Image.Image, **options: Any) -> str:
-    """picture as a data URL; options: of its save, format among them."""
-    file = io.BytesIO()
+    """picture as a data URL; options: of its save, as PNG where they name no format."""
+    file, options = io.BytesIO(), {"format": "PNG", **options}
     picture.save(file, **options)
     body = base64.b64encode(file.getvalue()).decode()
     return f"data:image/{options['format'].lower()};base64,{body}"

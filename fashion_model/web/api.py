@@ -11,10 +11,10 @@ from typing import Any, Literal
 import gradio as gr
 from gradio.utils import get_function_description
 
-from fashion_model import DEFAULT, Classifier, DataError, InputError
+from fashion_model import DEFAULT, DataError, InputError
 from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import saliency
-from fashion_model.preprocessing import ModelInput, check_kind
+from fashion_model.preprocessing import check_kind
 from fashion_model.retrieval import nearest
 from fashion_model.web.fetching import MAX_CALL_SECONDS, read
 from fashion_model.web.panels import Inference, step_to_json, steps_of
@@ -52,10 +52,6 @@ class Endpoints:
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
-
-    def _preprocess(self, image: Any, kind: Any, network: Any) -> tuple[Classifier, ModelInput]:
-        classifier = self._inference.find(network)
-        return classifier, classifier.preprocess(read(image), kind)
 
     def predict(
         self, image: Picture, kind: Kind = "auto", network: str = DEFAULT
@@ -110,11 +106,10 @@ class Endpoints:
             label: the label to explain, empty for the most confident one
         """
         with api_errors(image):
-            classifier, model_input = self._preprocess(image, kind, network)
+            classifier, model_input, explained = self._inference.read(network, read(image), kind)
             steps, calibration = steps_of(classifier, model_input)
             softmax = next(step for step in steps if step.terms)
             label = softmax.terms[0].label if label == "" else label
-            explained = classifier.networks[model_input.kind]
             marks = saliency(explained, model_input.tensor, label_index(label))
             return {
                 "label": label,
@@ -142,8 +137,8 @@ class Endpoints:
         with api_errors(image):
             if type(count) is not int or not 0 < count <= MAX_SIMILAR:
                 raise InputError(f"Ask for 1 to {MAX_SIMILAR} images.")
-            classifier, model_input = self._preprocess(image, kind, network)
-            found = nearest(classifier.networks[model_input.kind], model_input.tensor, count)
+            _, model_input, embedding = self._inference.read(network, read(image), kind)
+            found = nearest(embedding, model_input.tensor, count)
         return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]
 
     def compare(self, image: Picture, kind: Kind = "auto") -> list[dict[str, Any]]:

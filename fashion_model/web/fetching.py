@@ -75,17 +75,15 @@ async def _pinned(client: httpx.AsyncClient, url: httpx.URL) -> httpx.Request:
     """A request to the IP address that was found public: a second look could find another."""
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError("no address on the web")
-    port = url.port or (443 if url.scheme == "https" else 80)
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    found = await loop.getaddrinfo(url.host, None, type=socket.SOCK_STREAM)
     addresses = [entry[4][0] for entry in found]
     if not addresses or not all(map(is_public, addresses)):
         raise ValueError("an address inside")
-    # Packed, a kilobyte can become a megabyte after it was counted.
-    headers = {"Host": url.netloc.decode("ascii").rpartition("@")[2], "Accept-Encoding": "identity"}
     return client.build_request(
         "GET",
         url.copy_with(host=addresses[0], userinfo=b""),
-        headers=headers,
+        # Packed, a kilobyte can become a megabyte after it was counted.
+        headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
         extensions={"sni_hostname": url.host},  # whose certificate is asked for
     )

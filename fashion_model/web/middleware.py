@@ -1,9 +1,11 @@
 """What stands between the network and Gradio: every request's limits, and the page's address."""
 
+import asyncio
 import os
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -31,21 +33,14 @@ QUEUED = ("/call/", "/queue/join", "/mcp")
 PAGE_ROOT = Path(__file__).with_name("static") / "page_root.js"
 
 
-class HeldBytes:
-    """Bytes of a body that count as held while anybody holds this: Gradio's queue, with a request's
-    scope, until the question is answered, cancelled or given up."""
+class Body:
+    """Its bytes count as held while anybody holds this: Gradio's queue, with a request's scope,
+    until the question is answered, cancelled or given up."""
 
-    total = 0  # of all bodies
+    size = 0
 
-    def __init__(self) -> None:
-        self.count = 0
 
-    def add(self, count: int) -> None:
-        self.count += count
-        HeldBytes.total += count
-
-    def __del__(self) -> None:
-        HeldBytes.total -= self.count
+HELD: WeakSet[Body] = WeakSet()  # all but uploads
 
 
 class RequestLimits:
@@ -53,7 +48,7 @@ class RequestLimits:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.posts = 0  # under way
+        self.posts = asyncio.Semaphore(MAX_POSTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         _, api, name = scope.get("path", "").rpartition("/gradio_api/")
@@ -61,31 +56,29 @@ class RequestLimits:
             await error_response(404, "There is no such thing here.")(scope, receive, send)
         elif scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
-        elif self.posts >= MAX_POSTS or HeldBytes.total >= MAX_HELD_BYTES:
+        elif self.posts.locked() or sum(body.size for body in HELD) >= MAX_HELD_BYTES:
             await error_response(503, BUSY)(scope, receive, send)
         else:
-            self.posts += 1
-            try:
+            async with self.posts:
                 await self.post(scope, receive, send)
-            finally:
-                self.posts -= 1
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_upload = scope["path"].rstrip("/").endswith("/upload")  # written as it comes
         queued = any(part in scope["path"] for part in QUEUED)
         limit = MAX_UPLOAD_BYTES if is_upload else MAX_CALL_BYTES if queued else MAX_OTHER_BYTES
-        held = scope["fashion.held"] = HeldBytes()
-        size, values, more, refused = 0, 0, True, False
+        body = scope["fashion.body"] = Body()
+        if not is_upload:
+            HELD.add(body)
+        values, more, refused = 0, True, False
 
         async def receive_counted() -> Message:
-            nonlocal size, values, more, refused
+            nonlocal values, more, refused
             message = await receive()
             part, more = message.get("body", b""), message.get("more_body", False)
-            size += len(part)
+            body.size += len(part)
             if not is_upload:
-                held.add(len(part))
                 values += sum(map(part.count, (b"[", b"{", b",")))
-            if size > limit or values > MAX_VALUES:
+            if body.size > limit or values > MAX_VALUES:
                 refused = True
                 raise HTTPException(413)
             return message
@@ -119,9 +112,7 @@ class PageAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] == "http" and scope["method"] == "GET" and path == "/":
-            await self.page(scope, receive, send)
-            return
+        is_page = scope["type"] == "http" and scope["method"] == "GET" and path == "/"
         if scope["type"] == "http" and path.endswith("/queue/join"):
             headers = MutableHeaders(scope=scope)
             root = page_root(headers.get("referer", ""))
@@ -129,7 +120,7 @@ class PageAddress:
             if root and same and not os.environ.get("GRADIO_ROOT_PATH"):
                 headers["x-gradio-server"] = root
                 del headers["x-forwarded-host"]
-        await self.app(scope, receive, send)
+        await (self.page if is_page else self.app)(scope, receive, send)
 
 
 async def with_script(request: Request, call_next: RequestResponseEndpoint) -> Response:

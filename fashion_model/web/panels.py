@@ -8,9 +8,8 @@ import base64
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import asdict
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from PIL import Image
@@ -24,7 +23,7 @@ from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import Step
 from fashion_model.preprocessing import ModelInput
 from fashion_model.retrieval import about, nearest
-from fashion_model.visualization import data_url
+from fashion_model.visualization import data_url, tones
 from fashion_model.web import serialization
 from fashion_model.web.serialization import Reply, picture_bytes, sentence_to_json
 from fashion_model.web.visitor_networks import VisitorNetworks
@@ -77,12 +76,19 @@ class Inference:
             return self.remote("answer", network, image, kind, point)
         return serialization.prediction_to_json(self.find(network).classify(image, kind, point))
 
+    def read(
+        self, network: Any, image: bytes, kind: str, point: tuple[float, float] | None = None
+    ) -> tuple[Classifier, ModelInput, nn.Module]:
+        """The classifier of that name, its input for a picture, and the network that reads it."""
+        classifier = self.find(network)
+        model_input = classifier.preprocess(image, kind, point)
+        return classifier, model_input, classifier.networks[model_input.kind]
+
     def _predict_forever(self) -> None:
         while True:
             calls = [self._waiting.get()]
-            with suppress(Empty):
-                while len(calls) < BATCH:
-                    calls.append(self._waiting.get_nowait())
+            more = min(BATCH - 1, self._waiting.qsize())  # nobody else takes any
+            calls += [self._waiting.get() for _ in range(more)]
             for classifier in dict.fromkeys(call[0] for call in calls):
                 _predict_batch(classifier, [call[1:] for call in calls if call[0] is classifier])
 
@@ -120,21 +126,15 @@ class Panels:
     def read_upload(self, question: Reply) -> Reply:
         """The Upload tab's question, as straight."""
         with self._reads:
-            return self.inference.answer(question.get("network"), *_picture(question))
-
-    def _read(self, question: Reply) -> tuple[Classifier, ModelInput, nn.Module]:
-        classifier = self.inference.find(question.get("network"))
-        model_input = classifier.preprocess(*_picture(question))
-        return classifier, model_input, classifier.networks[model_input.kind]
+            return self.inference.answer(*_parts(question))
 
     def ask_maps(self, question: Reply) -> Reply:
         """{"maps": by each of two "labels", the picture, marked where it speaks for it}."""
-        _, model_input, network = self._read(question)
+        _, model_input, network = self.inference.read(*_parts(question))
         picture = visualization.at_map_size(model_input.picture)
         maps = {}
         for label in question["labels"][:2]:
-            index = serialization.label_index(label)
-            marks = explain.saliency(network, model_input.tensor, index)
+            marks = explain.saliency(network, model_input.tensor, serialization.label_index(label))
             marked = visualization.overlay(picture, model_input.box, marks)
             maps[label] = data_url(marked, format="JPEG", quality=85)
         return {"maps": maps}
@@ -142,7 +142,7 @@ class Panels:
     def ask_inside(self, question: Reply) -> Reply:
         """{"steps": from the pixels to the answer, "units": what the first layers found, "script":
         all of it as code, "input": the file that this reads, as base64, or None}."""
-        classifier, model_input, network = self._read(question)
+        classifier, model_input, network = self.inference.read(*_parts(question))
         steps, calibration = steps_of(classifier, model_input)
         units = explain.templates(network, model_input.tensor, UNITS)
         name = question["network"]
@@ -156,22 +156,17 @@ class Panels:
             "temperature": calibration.temperature,
             "softmax": [asdict(term) for step in steps for term in step.terms],
             "weights": isinstance(network, NeuralNetwork),
-            "units": [{"index": u.index, "picture": _tones(u.picture)} for u in units],
+            "units": [{"index": u.index, "picture": data_url(tones(u.picture))} for u in units],
         }
 
     def ask_similar(self, question: Reply) -> Reply:
         """{"similar": [...]}, the training images that are closest to the picture."""
-        classifier, model_input, network = self._read(question)
+        _, model_input, network = self.inference.read(*_parts(question))
         found = [
-            {**vars(each), "pixels": data_url(Image.fromarray(each.pixels), format="PNG")}
+            {**vars(each), "pixels": data_url(Image.fromarray(each.pixels))}
             for each in nearest(network, model_input.tensor)
         ]
-        pixels = classifier.prediction(model_input).network_input
-        return {
-            "similar": found,
-            "network_input": data_url(pixels, format="PNG"),
-            "about": about(network),
-        }
+        return {"similar": found, "about": about(network)}
 
     def ask_compare(self, question: Reply) -> Reply:
         """{"networks": [...]}: every network's answer to the same picture; "yours" among them,
@@ -179,18 +174,18 @@ class Panels:
         classifiers = dict(self.inference.classifiers)
         if question.get("yours"):
             classifiers["yours"] = self.inference.find(question["yours"])
-        return {"networks": [asdict(each) for each in compare(classifiers, *_picture(question))]}
+        return {"networks": [asdict(each) for each in compare(classifiers, *_parts(question)[1:])]}
 
     def ask_card(self, question: Reply) -> Reply:
         """The card of "network", see model_card.model_card."""
         return model_card(self.inference.find(question.get("network")))
 
 
-def _picture(question: Reply) -> tuple[bytes, Any, tuple[float, float] | None]:
-    """The image, kind and point of question, as Classifier.classify takes them."""
+def _parts(question: Reply) -> tuple[Any, bytes, Any, tuple[float, float] | None]:
+    """The network, image, kind and point of question, as Inference.answer takes them."""
     kind, tap = question.get("kind"), question.get("tap")
     point = (float(tap["x"]), float(tap["y"])) if tap and kind != "drawing" else None
-    return picture_bytes(question.get("image")), kind, point
+    return question.get("network"), picture_bytes(question.get("image")), kind, point
 
 
 def steps_of(classifier: Classifier, model_input: ModelInput) -> tuple[list[Step], Calibration]:
@@ -205,9 +200,5 @@ def step_to_json(step: Step) -> Reply:
 
 
 def _step_with_picture(step: Step) -> Reply:
-    picture = _tones(visualization.tiled(step.activations))
+    picture = data_url(tones(visualization.tiled(step.activations)))
     return {**step_to_json(step), "message": sentence_to_json(step.message), "picture": picture}
-
-
-def _tones(values: Any) -> str:
-    return data_url(visualization.tones(values), format="PNG")

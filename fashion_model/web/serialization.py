@@ -12,27 +12,23 @@ from gradio_client.utils import is_file_obj_with_meta
 
 from fashion_model import CLASSES, FashionModelError, InputError, Prediction
 from fashion_model.sentences import Sentence
-from fashion_model.visualization import data_url
+from fashion_model.visualization import at_map_size, data_url
 
 MAX_FILE_BYTES = 20 * 1024 * 1024  # of an upload, which Gradio counts, and of a data URL
-SEGMENTED_PIXELS = 360  # longest side on the page
 Reply = dict[str, Any]
 
 
-def server_functions(*methods: Callable[[Reply], Reply]) -> list[Callable[[Any], Reply]]:
-    """methods for gr.HTML's server_functions: they get a dict, and their errors become JSON."""
+def server_function(method: Callable[[Reply], Reply]) -> Callable[[Any], Reply]:
+    """method for gr.HTML's server_functions: it gets a dict, and its errors become JSON."""
 
-    def server_function(method: Callable[[Reply], Reply]) -> Callable[[Any], Reply]:
-        @functools.wraps(method)  # a function, for Gradio sets an attribute on it
-        def reply(question: Any) -> Reply:
-            try:
-                return method(question if isinstance(question, dict) else {})
-            except FashionModelError as error:
-                return {"error": error_to_json(error)}
+    @functools.wraps(method)  # a function, for Gradio sets an attribute on it
+    def reply(question: Any) -> Reply:
+        try:
+            return method(question if isinstance(question, dict) else {})
+        except FashionModelError as error:
+            return {"error": error_to_json(error)}
 
-        return reply
-
-    return [server_function(method) for method in methods]
+    return reply
 
 
 def sentence(error: object) -> str:
@@ -123,11 +119,7 @@ def label_index(label: Any) -> int:
 
 def prediction_to_json(prediction: Prediction) -> Reply:
     """What answer.js shows."""
-    segmented = None
-    if prediction.segmented is not None:
-        small = prediction.segmented.copy()
-        small.thumbnail((SEGMENTED_PIXELS, SEGMENTED_PIXELS))
-        segmented = data_url(small, format="JPEG", quality=85)
+    segmented = prediction.segmented
     return {
         "confidences": list(prediction.confidences.items()),
         "kind": prediction.kind,
@@ -135,5 +127,5 @@ def prediction_to_json(prediction: Prediction) -> Reply:
         "out_of_distribution": prediction.out_of_distribution,
         "message": sentence_to_json(prediction.message),
         "network_input": data_url(prediction.network_input, format="PNG"),
-        "segmented": segmented,
+        "segmented": segmented and data_url(at_map_size(segmented), format="JPEG", quality=85),
     }

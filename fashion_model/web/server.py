@@ -157,7 +157,6 @@ class Blocks(gr.Blocks):
         self.calls += 1
         if self.calls % TIDY_CALLS == 0:
             forget_sessions(self)
-        block_fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         try:
             inputs = [_unfetched(value) for value in complete(block_fn, inputs)]
             return await super().process_api(block_fn, inputs, *args, **options)

@@ -16,10 +16,9 @@ FILE = Path(__file__).with_name("static") / "words.json"
 def texts() -> dict[str, dict[str, str]]:
     """The texts by language, then by key; {name} stands for a value."""
     table = json.loads(FILE.read_text(encoding="utf-8"))
-    said = {key: ENGLISH.get(key.removeprefix("says."), "") for key in table}
     return {
-        "en": {key: english or said[key] for key, (english, _) in table.items()},
-        "zh": {key: chinese for key, (_, chinese) in table.items()},
+        "en": {key: text or ENGLISH[key.removeprefix("says.")] for key, (text, _) in table.items()},
+        "zh": {key: text for key, (_, text) in table.items()},
     }
 
 

@@ -34,7 +34,6 @@ class VisitorNetwork:
     network: NeuralNetwork
     card: dict[str, Any]
     state: str
-    options: tutorial.Options | None = None
     points: list[Reply] = field(default_factory=list)
     failure: Reply | None = None
     since: float = field(default_factory=time.monotonic)
@@ -49,11 +48,10 @@ class VisitorNetwork:
 class VisitorNetworks:
     """All of them, and the queue of their trainings. What takes a question answers in JSON."""
 
-    def __init__(self, at_a_time: int = AT_A_TIME) -> None:
-        self._at_a_time = at_a_time
+    def __init__(self) -> None:
         self._untrained = tutorial.untrained()
         self._entries: dict[str, VisitorNetwork] = {}  # in the order in which they were added
-        self._threads = ThreadPoolExecutor(at_a_time)
+        self._threads = ThreadPoolExecutor(AT_A_TIME)
         self._lock = threading.RLock()
 
     @staticmethod
@@ -75,11 +73,11 @@ class VisitorNetworks:
             if len(self._waiting()) >= MAX_WAITING:
                 text = "Too many are waiting to train. Try again in a minute."
                 raise InputError(text, key="many train")
-            entry = VisitorNetwork(self._untrained, card(about, options), "waiting", options)
+            entry = VisitorNetwork(self._untrained, card(about, options), "waiting")
             name = self._add(entry, question.get("network"))
-            if sum(each.state == "training" for each in self._entries.values()) < self._at_a_time:
+            if sum(each.state == "training" for each in self._entries.values()) < AT_A_TIME:
                 entry.state = "training"
-            self._threads.submit(self._train, entry)
+            self._threads.submit(self._train, entry, options)
         return self._report(name)
 
     def ask_training(self, question: Reply) -> Reply:
@@ -151,11 +149,11 @@ class VisitorNetworks:
             entry.polled = time.monotonic()
             waiting = self._waiting()
             place = waiting.index(entry) + 1 if entry in waiting else 0
-            report = {"network": name, "state": entry.state, "place": place}
-            report["options"] = entry.options and asdict(entry.options)
-            return {**report, "points": list(entry.points), "failure": entry.failure}
+            curve = {"options": entry.card.get("options"), "points": list(entry.points)}
+            state = {"state": entry.state, "place": place, "failure": entry.failure}
+            return {"network": name, **state, **curve}
 
-    def _train(self, entry: VisitorNetwork) -> None:
+    def _train(self, entry: VisitorNetwork, options: tutorial.Options) -> None:
         try:
             with self._lock:
                 if entry.polled < time.monotonic() - POLL_SECONDS:
@@ -163,7 +161,7 @@ class VisitorNetworks:
                 if entry.state == "stopped":
                     return
                 entry.state = "training"
-            for point in training_process.train(entry.options):
+            for point in training_process.train(options):
                 if entry.state == "stopped":
                     return
                 entry.network = point.network.eval()

@@ -7,7 +7,7 @@ from fashion_model.web import serialization
 from fashion_model.web.serialization import (
     error_to_json,
     picture_bytes,
-    server_functions,
+    server_function,
     uploaded_file,
     web_address,
 )
@@ -82,7 +82,7 @@ def test_gradio_may_mark_each_server_function_which_gets_a_dict():
             raise InputError("no question.", key="x")
         return {"reply": question["a"]}
 
-    (function,) = server_functions(ask)
+    function = server_function(ask)
     function._marked = True
     assert function.__name__ == "ask"
     assert function({"a": 5}) == {"reply": 5}

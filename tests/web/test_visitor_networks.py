@@ -17,7 +17,7 @@ from fashion_model import CLASSES, InputError, tutorial
 from fashion_model.networks import NeuralNetwork
 from fashion_model.visualization import data_url
 from fashion_model.web import training_process, visitor_networks
-from fashion_model.web.serialization import server_functions
+from fashion_model.web.serialization import server_function
 from fashion_model.web.visitor_networks import UNTRAINED, VisitorNetworks
 
 META = {"_type": "gradio.FileData"}
@@ -63,12 +63,13 @@ def processes(monkeypatch):
 
 
 @pytest.fixture
-def open_door(processes):
+def open_door(processes, monkeypatch):
     """Makes VisitorNetworks, and ends in the end what still trains or waits."""
     made = []
 
     def make(at_a_time):
-        made.append(VisitorNetworks(at_a_time))
+        monkeypatch.setattr(visitor_networks, "AT_A_TIME", at_a_time)
+        made.append(VisitorNetworks())
         return made[-1]
 
     yield make
@@ -109,7 +110,7 @@ def state_of(visitors, name):
 
 def error_of(method, question):
     """The key of the error that the page gets."""
-    (function,) = server_functions(method)
+    function = server_function(method)
     reply = function(question)
     assert reply.keys() == {"error"}
     return reply["error"]["key"]

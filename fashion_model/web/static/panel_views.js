@@ -72,7 +72,7 @@ function showSoftmax({ softmax, temperature }) {
   return Object.assign(make("table", "sum", null, make("tbody", "", null, ...rows)), { tabIndex: 0 });
 }
 
-function showSimilar({ similar, network_input: input }, content) {
+function showSimilar({ similar }, content, input) {
   const figure = (picture, alt, ...lines) => make("figure", "", null, image(picture, alt), make("figcaption", "", null, make("b", "", lines[0]), ...lines.slice(1).map((line) => make("span", "", line))));
   const yours = figure(input, say("input"), say("similar.yours"));
   yours.classList.add("yours");

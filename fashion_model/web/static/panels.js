@@ -8,7 +8,7 @@ let open = null, prediction = null, network = props.network, timer = 0, busy = f
 // By panel: what it asks, and how it shows the reply
 const panels = {
   inside: { ask: (question) => server.ask_inside(question), show: showInside },
-  similar: { ask: (question) => server.ask_similar(question), show: showSimilar },
+  similar: { ask: (question) => server.ask_similar(question), show: (reply, content) => showSimilar(reply, content, prediction.network_input) },
   compare: { ask: (question) => server.ask_compare({ ...question, yours: window.fashion.yours }), show: showCompare },
   card: { ask: () => server.ask_card({ network }), show: (reply, content) => showCard(reply, content, network) },
 };
