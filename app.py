@@ -54,7 +54,7 @@ def draw_tab(panels: Panels) -> gr.Tab:
         html(
             "canvas.html",
             "canvas.js",
-            asks=[panels.read_drawing],
+            asks=[panels.read_picture],
             network=DEFAULT,
             starters=json.loads(asset("starters.json")),
         )
@@ -69,7 +69,7 @@ def upload_tab(panels: Panels) -> gr.Tab:
         html(
             "upload.html",
             *("upload.js", "camera.js"),
-            asks=[panels.read_upload],
+            asks=[panels.read_picture],
             examples={e.stem: data_url(Image.open(e), format="PNG") for e in examples},
             network=DEFAULT,
             kinds=list(KINDS),

@@ -117,14 +117,8 @@ class Panels:
         self.inference = inference
         self._reads = threading.BoundedSemaphore(MAX_READS)
 
-    def read_drawing(self, question: Reply) -> Reply:
-        """The Draw tab's question, straight over HTTP: the queue would double the waiting."""
-        if not isinstance(question.get("image"), str):
-            raise InputError("This is no drawing.", key="no picture")
-        return self.read_upload({**question, "kind": "drawing"})
-
-    def read_upload(self, question: Reply) -> Reply:
-        """The Upload tab's question, as straight."""
+    def read_picture(self, question: Reply) -> Reply:
+        """A tab's question, straight over HTTP: the queue would double the waiting."""
         with self._reads:
             return self.inference.answer(*_parts(question))
 

@@ -102,7 +102,7 @@ def picture_bytes(image: Any) -> bytes:
         return decode_data_url(url)
     text = "Send the picture with gradio_client's handle_file(...), or as a data URL."
     if isinstance(image, dict) and isinstance(image.get("path"), str):
-        if is_file_obj_with_meta(image):
+        if isinstance(image.get("meta"), dict) and is_file_obj_with_meta(image):
             return uploaded_file(image).read_bytes()
         text = 'The file lacks "meta": {"_type": "gradio.FileData"}: add it beside "path".'
     elif image is None:

@@ -288,13 +288,13 @@ def test_an_address_inside_the_network_is_not_fetched(server):
 def draw(server, data):
     """What the Draw tab's question gets."""
     config = json.load(urllib.request.urlopen(f"{server}/config"))
-    (component,) = [
-        c for c in config["components"] if "read_drawing" in (c["props"].get("server_fns") or [])
+    component, _ = [  # of the Draw tab, and of the Upload tab
+        c for c in config["components"] if "read_picture" in (c["props"].get("server_fns") or [])
     ]
     body = {
-        "data": data,
+        "data": {**data, "kind": "drawing"} if isinstance(data, dict) else data,
         "component_id": component["id"],
-        "fn_name": "read_drawing",
+        "fn_name": "read_picture",
         "session_hash": "x",
     }
     status, text = serving.post(f"{server}/gradio_api/component_server", body)
@@ -318,9 +318,9 @@ def test_a_drawing_is_answered_with_all_that_the_page_shows(server, tee):
 @pytest.mark.parametrize(
     ("drawing", "says"),
     [
-        (None, "no drawing"),
-        ({}, "no drawing"),
-        ({"image": 7}, "no drawing"),
+        (None, "picture is missing"),
+        ({}, "picture is missing"),
+        ({"image": 7}, "handle_file"),
         ({"image": "data:image/png;base64,%%%", "network": "mlp"}, "base64"),
         ({"image": "data:image/png;base64,QUJD", "network": "mlp"}, "picture"),
         ({"image": "data:image/png;base64,QUJD", "network": ["mlp"]}, "no such network"),

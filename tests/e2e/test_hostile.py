@@ -268,17 +268,17 @@ def test_bad_requests(connection):
 def test_bad_drawings(connection, server):
     before = uploads()
     _, config = send(connection, "GET", "/config")
-    (component,) = [
+    component, _ = [
         c["id"]
         for c in json.loads(config)["components"]
-        if "read_drawing" in (c["props"].get("server_fns") or [])
+        if "read_picture" in (c["props"].get("server_fns") or [])
     ]
     for kind, image in hostile.payloads(server):
-        for drawing in (image, {"image": image, "network": "mlp"}):
+        for drawing in (image, {"image": image, "network": "mlp", "kind": "drawing"}):
             body = {
                 "data": drawing,
                 "component_id": component,
-                "fn_name": "read_drawing",
+                "fn_name": "read_picture",
                 "session_hash": "x",
             }
             sent = ("POST", "/gradio_api/component_server", json.dumps(body).encode())

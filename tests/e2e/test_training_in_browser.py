@@ -52,7 +52,7 @@ def network(page, name):
 def answer_of(page, action):
     """The drawing that action has the page send, and the reply of the server."""
     with page.page.expect_response(
-        lambda response: '"read_drawing"' in (response.request.post_data or "")
+        lambda response: '"read_picture"' in (response.request.post_data or "")
     ) as caught:
         action()
     question = json.loads(caught.value.request.post_data)["data"]

@@ -116,7 +116,7 @@ DRAWING = {"image": data_url(shirt(), format="PNG"), "network": "cnn", "kind": "
 @pytest.fixture
 def drawn(panels):
     """The answer to DRAWING."""
-    return panels.read_drawing(DRAWING)
+    return panels.read_picture(DRAWING)
 
 
 def picture(url: str) -> bool:
@@ -147,10 +147,10 @@ def test_an_upload_is_answered_where_it_was_tapped(panels, uploads):
     file.write_bytes(png(shirt(ink="navy", paper="beige")))
     image = {"path": str(file), "meta": META}
     question = {"image": image, "kind": "drawing", "network": "cnn"}
-    plain = panels.read_upload(question)
+    plain = panels.read_picture(question)
     assert (plain["kind"], plain["segmented"]) == ("drawing", None)
     question |= {"kind": "auto", "tap": {"x": 0.5, "y": 0.3}}
-    photo = panels.read_upload(question)
+    photo = panels.read_picture(question)
     assert photo["kind"] == "photo"
     assert picture(photo["segmented"])
     assert "maps" in panels.ask_maps({**question, "labels": ["Coat"]})
@@ -222,23 +222,24 @@ def test_a_question_without_a_picture_is_refused(panels, name):
 
 def test_what_is_no_picture_is_told_by_its_key(panels, uploads, tmp_path):
     blank = data_url(shirt(ink="white"), format="PNG")
-    assert error_of(panels.read_drawing, {"image": blank, "network": "cnn"}) == "blank"
-    assert error_of(panels.read_drawing, {"image": "data:x", "network": "cnn"}) == "data url"
-    assert error_of(panels.read_drawing, {"image": blank, "network": "vgg"}) == "network"
+    assert error_of(panels.read_picture, {**DRAWING, "image": blank}) == "blank"
+    assert error_of(panels.read_picture, {**DRAWING, "image": "data:x"}) == "data url"
+    assert error_of(panels.read_picture, {**DRAWING, "network": "vgg"}) == "network"
+    assert error_of(panels.read_picture, {**DRAWING, "kind": None}) == "kind"
     for drawing in (None, {}, {"image": 5}):
-        assert error_of(panels.read_drawing, drawing) == "no picture"
+        assert error_of(panels.read_picture, drawing) == "upload"
     secret = tmp_path / "secret.png"
     secret.write_bytes(png(shirt()))
     bare = {"path": str(secret)}
     for image in (bare, {**bare, "meta": META}, str(secret), None):
         upload = {"image": image, "kind": "auto", "network": "cnn"}
-        assert error_of(panels.read_upload, upload) == "upload"
-    assert error_of(panels.read_upload, "no upload") == "upload"
+        assert error_of(panels.read_picture, upload) == "upload"
+    assert error_of(panels.read_picture, "no upload") == "upload"
 
 
 def test_the_script_of_a_visitors_network_reads_the_file_that_was_downloaded(panels, tmp_path):
     question = {**DRAWING, "network": "untrained"}
-    answer = panels.read_drawing(question)
+    answer = panels.read_picture(question)
     script = panels.ask_inside(question)["script"]
     taken = panels.inference.visitors.take_network({"network": "untrained"})
     (tmp_path / VISITORS_FILE).write_bytes(base64.b64decode(taken["file"]))

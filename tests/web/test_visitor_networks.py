@@ -363,9 +363,9 @@ def mine(panels, visitors, processes):
 
 def test_it_answers_is_opened_and_is_compared(panels, mine):
     question = {"image": data_url(shirt(), format="PNG"), "network": mine, "kind": "drawing"}
-    drawn = panels.read_drawing(question)
+    drawn = panels.read_picture(question)
     assert sorted(label for label, _ in drawn["confidences"]) == sorted(CLASSES)
-    other = panels.read_drawing({**question, "network": UNTRAINED})
+    other = panels.read_picture({**question, "network": UNTRAINED})
     assert other["confidences"] != drawn["confidences"]
     steps = panels.ask_inside(question)
     assert steps["temperature"] == 1
@@ -392,7 +392,7 @@ def test_scripts_may_name_it(panels, mine):
 def test_a_forgotten_one_is_told_by_its_key(panels, mine):
     question = {"image": data_url(shirt(), format="PNG"), "network": mine, "kind": "drawing"}
     panels.inference.visitors._entries.clear()
-    for ask in (panels.read_drawing, panels.ask_inside, panels.ask_card):
+    for ask in (panels.read_picture, panels.ask_inside, panels.ask_card):
         assert error_of(ask, question) == "forgotten network"
 
 

@@ -62,10 +62,10 @@ function picture() {
 
 const report = (prediction) => emit("prediction", { tab: "draw", prediction });
 const questions = requests({
-  state: () => ({ image: picture(), network }),
+  state: () => ({ image: picture(), kind: "drawing", network }),
   send: async (state) => {
     sentAt = performance.now();
-    return { ...await server.read_drawing(state), question: { ...state, kind: "drawing" } };
+    return { ...await server.read_picture(state), question: state };
   },
   show: report,
   delay: () => (current ? Math.max(0, EVERY_MS - (performance.now() - sentAt)) : 0),

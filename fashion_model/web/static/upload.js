@@ -28,7 +28,7 @@ async function send({ file, kind, network, tap }) {
       throw error;
     }
     const path = uploads.get(file), image = { path, orig_name: file.name, meta: { _type: "gradio.FileData" } };
-    const question = { image, kind, network, tap }, reply = await server.read_upload(question);
+    const question = { image, kind, network, tap }, reply = await server.read_picture(question);
     if (!["gone", "upload"].includes(reply?.error?.key)) return { ...reply, question };
     uploads.delete(file);  // the server has deleted it, or was started anew: it gets the file once more
   }
