@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from fashion_model import CLASSES, DEFAULT, NETWORKS, checkpoint, datasets, tutorial
-from fashion_model.preprocessing import KINDS
+from fashion_model.preprocessing import KIND_OPTIONS
 from fashion_model.visualization import data_url
 from fashion_model.web import server
 from fashion_model.web.api import publish
@@ -72,7 +72,7 @@ def upload_tab(panels: Panels) -> gr.Tab:
             asks=[panels.read_picture],
             examples={e.stem: data_url(Image.open(e), format="PNG") for e in examples},
             network=DEFAULT,
-            kinds=list(KINDS),
+            kinds=list(KIND_OPTIONS),
             megabytes=MAX_FILE_BYTES >> 20,
             elem_id="picture",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fashion_model import DEFAULT, FashionModelError, commands
-from fashion_model.preprocessing import KINDS
+from fashion_model.preprocessing import KIND_OPTIONS
 
 TRAINED = (  # as training.recipes has them
     *("cnn", "mlp", "mlp-people", "segmenter", "line-detector", "photo", "drawing"),
@@ -60,13 +60,13 @@ def parser() -> argparse.ArgumentParser:
     option = add(commands.predict, "name what pictures show")
     option("files", nargs="+", metavar="FILE", help="pictures, folders, - for stdin")
     option("--network", **named)
-    option("--kind", choices=KINDS, default="auto")
+    option("--kind", choices=KIND_OPTIONS, default="auto")
     option("--json", action="store_true", help="one JSON object a line, ten confidences")
 
     option = add(commands.layers, "what each layer makes of a picture")
     option("file", metavar="FILE", help="a picture, - for stdin")
     option("--network", **named)
-    option("--kind", choices=KINDS, default="auto")
+    option("--kind", choices=KIND_OPTIONS, default="auto")
     option("--json", action="store_true", help="one JSON object, without activations")
     return whole
 

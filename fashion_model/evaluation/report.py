@@ -106,24 +106,24 @@ def _draw_confusion(axes: "Axes", confusion: Sequence[Sequence[int]]) -> None:
 
 def _draw_reliability(axes: "Axes", bins: Sequence[Bin], ece: float) -> None:
     filled = [b for b in bins if b.count]
-    centres = [(b.low + b.high) / 2 for b in filled]
+    centers = [(b.low + b.high) / 2 for b in filled]
     width = (bins[0].high - bins[0].low) * 0.92
-    axes.bar(centres, [b.accuracy for b in filled], width, color=BLUE, label="accuracy")
+    axes.bar(centers, [b.accuracy for b in filled], width, color=BLUE, label="accuracy")
     axes.hlines(
         [b.confidence for b in filled],
-        [centre - width / 2 for centre in centres],
-        [centre + width / 2 for centre in centres],
+        [center - width / 2 for center in centers],
+        [center + width / 2 for center in centers],
         color=ORANGE,
         linewidth=3,
         label="mean confidence",
     )
     axes.plot([0, 1], [0, 1], "--", color=FAINT, linewidth=1.5, label="where they agree")
     total = sum(b.count for b in filled)
-    for b, centre in zip(filled, centres, strict=True):
+    for b, center in zip(filled, centers, strict=True):
         top = max(b.accuracy, b.confidence) + 0.012
         share = b.count / total
         text = f"{share:.0%}" if share >= 0.01 else "<1%"
-        axes.text(centre, top, text, ha="center", va="bottom", fontsize=8, color=INK)
+        axes.text(center, top, text, ha="center", va="bottom", fontsize=8, color=INK)
     axes.set(xlim=(0, 1), ylim=(0, 1.06), xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"Reliability: ECE {_percent(ece)}; the figures are shares of the answers")
     axes.legend(loc="upper left", frameon=False)

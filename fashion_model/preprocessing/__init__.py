@@ -21,7 +21,7 @@ from fashion_model.preprocessing.dataset_image import exact_dataset_image, find_
 from fashion_model.preprocessing.drawing import FAINTEST
 from fashion_model.preprocessing.geometry import WHOLE, Box, as_rgb
 
-KINDS = ("auto", "drawing", "photo")
+KIND_OPTIONS = ("auto", "drawing", "photo")
 LINES = 6.0  # logits of networks.LineDetector above which a 28x28 picture is a drawing
 LINES_WHERE_NOT_EXACT = 1.0  # where the 28x28 pixels had to be recovered first
 CONTRAST = 96  # of 255, between paper and ink that need no segmenter to tell
@@ -97,8 +97,8 @@ def preprocess(
 
 
 def check_kind(kind: str) -> None:
-    if kind not in KINDS:
-        kinds = ", ".join(KINDS)
+    if kind not in KIND_OPTIONS:
+        kinds = ", ".join(KIND_OPTIONS)
         short = repr(kind)[:40]
         text = f"kind must be one of {kinds}, not {short}."
         raise InputError(text, "kind", kinds=kinds, kind=short)

@@ -9,13 +9,14 @@ from PIL import Image, ImageOps
 from fashion_model.preprocessing.color_maps import Floats, values_of
 from fashion_model.preprocessing.image_squares import (
     SIDE,
-    Box,
+    PixelBox,
     Pixels,
     framed_squares,
     squares_on_paper,
     whole_square,
 )
 
+CORNERS = ([0, 0, -1, -1], [0, -1, 0, -1])  # rows and columns of the four
 FINE = 112  # pixels, 4 a cell: the size at which a candidate is compared with its copy
 
 # Statistics of the 60,000 training images; each limit keeps at least 99.5 % of them.
@@ -41,7 +42,7 @@ _INTERPOLATIONS = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Re
 
 
 class _Candidate(NamedTuple):
-    box: Box
+    box: PixelBox
     cells: Floats  # (28, 28) gray tones at the cells' centers
     error: float  # see MAX_ERROR
     how: Image.Resampling  # the filter that enlarged it, or comes closest
@@ -70,7 +71,7 @@ def find_dataset_image(picture: Image.Image | Pixels) -> np.ndarray | None:
     if values is None or _is_photo(colors, values, found, propose is framed_squares):
         return None
     values = _sharpen(values, found)
-    if np.median(values[[0, 0, -1, -1], [0, -1, 0, -1]]) > 127:
+    if np.median(values[CORNERS]) > 127:
         values = 255 - values  # the ground is black
     may_be_drawn = whole.mode == "L" and propose is not framed_squares
     if _is_icon(values) or (may_be_drawn and _is_lines(values)):
@@ -94,7 +95,7 @@ def exact_dataset_image(array: Pixels) -> np.ndarray | None:
     small: np.ndarray = blocks[:, 0, :, 0]
     if (blocks != small[:, None, :, None]).any():
         return None
-    corner = small[[0, 0, -1, -1], [0, -1, 0, -1]].min()
+    corner = small[CORNERS].min()
     ground = small <= 8
     tones = len(np.unique(small[~ground]))
     if corner > 12 or ground.mean() < 0.05 or small.max() < 40 or tones < 12:
@@ -102,7 +103,7 @@ def exact_dataset_image(array: Pixels) -> np.ndarray | None:
     return small.copy()
 
 
-def _best(gray: Image.Image, boxes: list[Box]) -> _Candidate | None:
+def _best(gray: Image.Image, boxes: list[PixelBox]) -> _Candidate | None:
     """The box whose copy is best, moved to where it is better still; None if it is no copy."""
     best = None
     for box in boxes:
@@ -117,15 +118,15 @@ def _best(gray: Image.Image, boxes: list[Box]) -> _Candidate | None:
     return best if best.error <= MAX_ERROR else None
 
 
-def _examine(gray: Image.Image, box: Box) -> _Candidate | None:
+def _examine(gray: Image.Image, box: PixelBox) -> _Candidate | None:
     """The candidate in box, if it has the ground of these images."""
     fine = _resample(gray, box, FINE)
     cells = _cells(fine)
-    corners = cells[[0, 0, -1, -1], [0, -1, 0, -1]]
+    corners = cells[CORNERS]
     tolerance = max(TOLERANCE / 2, TOLERANCE / 255 * float(np.ptp(cells)))
     ground = np.abs(cells - np.median(corners)) <= tolerance
     frame = np.concatenate([ground[0], ground[-1], ground[:, 0], ground[:, -1]])
-    if not ground[[0, 0, -1, -1], [0, -1, 0, -1]].all() or frame.mean() < MIN_FRAME_GROUND:
+    if not ground[CORNERS].all() or frame.mean() < MIN_FRAME_GROUND:
         return None
     if not GROUND_SHARE[0] <= ground.mean() <= GROUND_SHARE[1]:
         return None
@@ -136,12 +137,12 @@ def _examine(gray: Image.Image, box: Box) -> _Candidate | None:
     return _Candidate(box, cells, *_copy_error(original, cells))
 
 
-def _side(box: Box) -> int:
+def _side(box: PixelBox) -> int:
     """At how many pixels a copy is compared with the picture: its own, but at most FINE."""
     return max(SIDE, min(FINE, round(box[2] - box[0])))
 
 
-def _resample(picture: Image.Image, box: Box, side: int) -> Floats:
+def _resample(picture: Image.Image, box: PixelBox, side: int) -> Floats:
     """The box, float (side, side) or (side, side, 3); past the border its corner's color."""
     pad = math.ceil(max(0, -box[0], -box[1], box[2] - picture.width, box[3] - picture.height))
     if pad:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+PixelBox = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 SIDE = 28
 
@@ -16,13 +16,13 @@ TOLERANCE = 24  # of 255: JPEG's noise on paper of one tone
 STEP = 20  # of 255: between neighboring pixels, where an edge is
 
 
-def whole_square(gray: Pixels) -> list[Box]:
+def whole_square(gray: Pixels) -> list[PixelBox]:
     """The whole picture, if it is as wide as high."""
     height, width = gray.shape
     return [(0, 0, width, height)] if abs(width - height) <= 0.02 * width else []
 
 
-def framed_squares(gray: Pixels) -> list[Box]:
+def framed_squares(gray: Pixels) -> list[PixelBox]:
     """At most five squares with an edge, or the picture's border, along their sides."""
     if _paper(gray)[1] < MIN_PLAIN_BORDER:
         return []
@@ -60,7 +60,7 @@ def _long_edges(gray: Pixels, shortest: int) -> tuple[Integers, Integers]:
     return np.array([0, *(at + 1), gray.shape[1]]), above
 
 
-def squares_on_paper(gray: Pixels) -> list[Box]:
+def squares_on_paper(gray: Pixels) -> list[PixelBox]:
     """Squares around what stands on paper of the ground's tone: the frame, which it touches."""
     paper, plain = _paper(gray)
     if plain < 1:
@@ -71,7 +71,7 @@ def squares_on_paper(gray: Pixels) -> list[Box]:
     if ink[top:bottom, left:right].sum() < 0.5 * ink.sum():
         return []  # one of a grid
     longest = max(right - left, bottom - top)
-    boxes: list[Box] = []
+    boxes: list[PixelBox] = []
     for cells in (28, 27, 26) if longest >= SIDE else ():
         cell = longest / cells
         x = left - (SIDE + 1 - round((right - left) / cell)) // 2 * cell

@@ -18,13 +18,13 @@ from tqdm import tqdm
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import DataError
 from fashion_model.preprocessing.decode import decode
+from fashion_model.preprocessing.segmentation import SIDE
 from fashion_model.training.augment import RandomAffine
 from fashion_model.training.synthesis.garments import Array, Cutout, Wardrobe, trim
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import draw_with_pen, scribbles, sketch
 from fashion_model.training.trainer import TrainConfig
 
-SIDE = 96
 CONFIG = TrainConfig(
     epochs=40, batch=48, learning_rate=3e-3, weight_decay=0.02, ema=0.998, bfloat16=True
 )

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from fashion_model.networks import CLASSES
+from fashion_model.preprocessing.segmentation import SIDE
 from fashion_model.training.synthesis.garments import (
     DRESS,
     SKIN,
@@ -22,7 +23,6 @@ from fashion_model.training.synthesis.garments import (
     shadow,
 )
 
-SIDE = 96
 WORN = {0: 0.25, 2: 0.15, 4: 0.15, 6: 0.2, 3: 0.12, 1: 0.13}  # how often each class is worn
 
 

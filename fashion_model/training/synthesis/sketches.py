@@ -8,6 +8,7 @@ from PIL import Image
 from scipy import ndimage
 from torch.nn import functional as F
 
+from fashion_model.preprocessing.drawing import SIDE
 from fashion_model.preprocessing.geometry import dilate, erode
 from fashion_model.training.augment import RandomAffine
 from fashion_model.training.synthesis.garments import (
@@ -19,8 +20,6 @@ from fashion_model.training.synthesis.garments import (
     color,
     paper,
 )
-
-SIDE = 112  # pixels a side
 
 
 def warp(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
