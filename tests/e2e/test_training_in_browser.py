@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 import browsing
 import fashion_model
 import serving
-from browsing import TEE, on_a_phone
+from browsing import TEE
 from fashion_model.networks import NeuralNetwork
 from fashion_model.web.translation import texts
 from fashion_model.web.visitor_networks import AT_A_TIME
@@ -224,20 +224,6 @@ def test_the_loop_says_what_is_chosen_and_a_loss_that_is_no_number_is_explained(
     expect(marks).to_have_text(["bundled", "32", "SGD", "10", "3"])
     expect(trainer.stand).to_contain_text("The loss is no number any more", timeout=TRAIN_MS)
     expect(page.button("Start training")).to_be_enabled()
-
-
-def test_on_a_phone_the_curve_and_the_loop_fit(visit):
-    page = on_a_phone(visit, 390, 844)
-    page.touch(TEE)
-    page.settle()
-    trainer = Trainer(page)
-    trainer.start(epochs=1, batch="256")
-    trainer.finish()
-    page.button("Let it answer").click()
-    expect(network(page, "Your network")).to_be_checked()
-    page.expect_answer()
-    assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.shoot("train-phone")
 
 
 def test_by_keyboard_in_chinese_and_with_a_small_screen(visit):
