@@ -39,7 +39,7 @@ def asset(*names: str) -> str:
 
 
 def html(template: str, *scripts: str, asks: Iterable[Any] = (), **props: Any) -> gr.HTML:
-    """A part of the page: static/template with static/scripts, which ask methods of Panels."""
+    """A part of the page: static/template with static/scripts, which ask these methods."""
     return gr.HTML(
         html_template=asset(template),
         js_on_load=asset(*scripts),

@@ -146,7 +146,7 @@ def _resample(picture: Image.Image, box: PixelBox, side: int) -> Floats:
     """The box, float (side, side) or (side, side, 3); past the border its corner's color."""
     pad = math.ceil(max(0, -box[0], -box[1], box[2] - picture.width, box[3] - picture.height))
     if pad:
-        picture = ImageOps.expand(picture, pad, picture.getpixel((0, 0)))  # type: ignore[arg-type]
+        picture = ImageOps.expand(picture, pad, picture.getpixel((0, 0)))  # pyrefly: ignore
         box = (box[0] + pad, box[1] + pad, box[2] + pad, box[3] + pad)
     shrinks = box[2] - box[0] >= side - 0.5
     how = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR

@@ -168,7 +168,7 @@ def held_out_inputs(
             yield preprocess(picture, NO_DETECTORS, kind, in_detail=[kind]).tensor, item.targets
 
 
-def scores(
+def held_out_scores(
     network: nn.Module, kind: str, inputs: Iterable[tuple[torch.Tensor, tuple[int, ...]]]
 ) -> dict[str, Any]:
     """A card's "accuracy" and "calibration" of a network of eleven logits, by pictures held out.

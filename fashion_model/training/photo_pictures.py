@@ -54,9 +54,8 @@ WORN = {0: 0.36, 2: 0.1, 4: 0.12, 6: 0.17, 3: 0.17, 1: 0.08}  # share of each cl
 CLEAR = (0.1, 0.9)  # of [0, 1]: a mask's values between these are in doubt
 PLAUSIBLE = (0.1, 0.75)  # share of a photo that its garment covers
 
-PhotoExample = tuple[
-    Array, tuple[int, ...]
-]  # uint8 RGB, or a cut-out's RGBA, (H, W, C), and its targets
+# uint8 RGB, or a cut-out's RGBA, (H, W, C), and its targets
+PhotoExample = tuple[Array, tuple[int, ...]]
 
 
 @dataclass(frozen=True)

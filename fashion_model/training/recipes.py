@@ -31,7 +31,7 @@ from fashion_model.training.classification import (
     accuracy,
     calibrations,
     held_out_inputs,
-    scores,
+    held_out_scores,
 )
 from fashion_model.training.distillation import TeachersViews, ViewConfig
 from fashion_model.training.embeddings import embeddings
@@ -240,6 +240,6 @@ def _save_half(
     learn and held: the pictures that it has learned, and those that were held out.
     """
     network = network.half().float().eval()  # as it will be loaded
-    found = scores(network, job.network, held_out_inputs(held, job.network))
+    found = held_out_scores(network, job.network, held_out_inputs(held, job.network))
     icons = sorted({picture.source for picture in learn if picture.origin == "icon"})
     return job.save(network, {**card, **people_card(), "icon_sets": icons, **found}, torch.float16)

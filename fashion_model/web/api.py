@@ -106,6 +106,7 @@ class Endpoints:
             label: the label to explain, empty for the most confident one
         """
         with api_errors(image):
+            self._inference.find(network)  # before anything is fetched
             classifier, model_input, explained = self._inference.read(network, read(image), kind)
             steps, calibration = steps_of(classifier, model_input)
             softmax = next(step for step in steps if step.terms)
@@ -137,6 +138,7 @@ class Endpoints:
         with api_errors(image):
             if type(count) is not int or not 0 < count <= MAX_SIMILAR:
                 raise InputError(f"Ask for 1 to {MAX_SIMILAR} images.")
+            self._inference.find(network)
             _, model_input, embedding = self._inference.read(network, read(image), kind)
             found = nearest(embedding, model_input.tensor, count)
         return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]

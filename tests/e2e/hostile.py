@@ -433,7 +433,7 @@ def bodies() -> list[tuple[str, str, bytes]]:
         made.append(("option of a wrong type", "call/explain", {"data": data}))
     for data in ([good] * 65, {}, "x", [], None, [None], [[]]):
         made.append(("not 1 to 64 pictures", "call/predict_many", {"data": [data, "auto", "mlp"]}))
-    for name in ("nothing", "read_drawing", "..%2f..%2fetc", "__class__", "a" * 3000):
+    for name in ("nothing", "read_picture", "..%2f..%2fetc", "__class__", "a" * 3000):
         made.append(("endpoint that does not exist", f"call/{name}", {"data": []}))
         made.append(("endpoint that does not exist", f"call/v2/{name}", {}))
     for number in (99_999, -5, "x", None, [], 10**30):

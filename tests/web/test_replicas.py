@@ -25,6 +25,8 @@ CLIENTS = 6
 def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(server, "REPLICAS", 2)
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it was not there
+    monkeypatch.delitem(sys.modules, "fashion_model.web.replicas", raising=False)
+    monkeypatch.delattr("fashion_model.web.replicas", raising=False)
     says = "FASHION_REPLICAS needs ray: pip install -r fashion_model/web/replicas.txt."
     with pytest.raises(FashionModelError, match=re.escape(says)):
         server.start_replicas(["cnn"])

@@ -34,6 +34,15 @@ def double(number: int, times: int = 2) -> int:
     return number * times
 
 
+@pytest.mark.parametrize("value", ["two", "-1", "²", "1.5"])
+def test_a_setting_that_is_no_whole_number_ends_the_app_with_a_sentence(monkeypatch, value):
+    monkeypatch.setenv("FASHION_MAX_WAITING", value)
+    with pytest.raises(SystemExit) as caught:
+        server.whole_number("FASHION_MAX_WAITING", 128)
+    says = f"FASHION_MAX_WAITING must be a whole number such as 128, not {value!r}."
+    assert caught.value.code == f"app.py: {says}"
+
+
 def page(blocks):
     async def made():  # outside of a loop, Gradio makes loops that nobody closes
         with blocks(analytics_enabled=False) as demo:

@@ -62,7 +62,7 @@ def test_some_sketches_show_inner_edges():
         lambda generator: warp(torch.eye(112).expand(6, 1, -1, -1), generator),
         lambda generator: draw_with_pen(torch.eye(112).expand(6, 1, -1, -1), generator),
     ],
-    ids=["scribbles", "warped", "penned"],
+    ids=["scribbles", "warp", "draw_with_pen"],
 )
 def test_drawings_are_seeded(make):
     one, same, other = make(seeded(1)), make(seeded(1)), make(seeded(2))
