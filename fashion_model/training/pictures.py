@@ -45,7 +45,7 @@ USUALLY: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(("Skirt", "skirt"), (DRESS, NONE)),
     "Body": None,
 }
-PHOTO_COPIES, GARMENT_COPIES, THING_COPIES = 3, 8, 3  # besides each picture as it is
+PHOTO_COPIES, GARMENT_COPIES, THING_COPIES = 5, 24, 8  # besides each picture as it is
 MADE_UP = 8_000  # photos, and as many drawings, out of Fashion-MNIST
 NOTHING = 1_000  # grounds without a garment, and as many scribbles
 
