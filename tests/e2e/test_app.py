@@ -94,20 +94,6 @@ def test_kind_reaches_the_network(client, tee):
     assert drawing != photo
 
 
-def test_a_setting_that_is_no_number_is_named():
-    app = subprocess.run(
-        [sys.executable, serving.APP],
-        env={**os.environ, "FASHION_REPLICAS": "two"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert app.returncode == 1
-    says = "FASHION_REPLICAS must be a whole number such as 0, not 'two'."
-    assert app.stderr == f"app.py: {says}\n"
-
-
 def test_a_script_asks_why(client, tee):
     options = {"kind": "drawing", "network": "mlp"}
     confidences = client.predict(handle_file(tee), **options, api_name="/predict")

@@ -69,7 +69,7 @@ def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, 
     network(page, "Your network, untrained").check()
     expect(page.sentence).to_contain_text("Perhaps")  # by chance
     expect(page.page.locator(".bars .share").first).to_have_text(re.compile("^1[0-3]%$"))
-    trainer.start(epochs=5, batch="16")  # seconds, so that the curve is seen growing
+    trainer.start(epochs=5, batch="32")  # seconds, so that the curve is seen growing
     expect(network(page, "Your network")).to_be_checked()
     bar = trainer.panel.get_by_role("progressbar")
     expect(trainer.stand).to_have_text("Training …", timeout=TRAIN_MS)
