@@ -38,12 +38,14 @@ def asset(*names: str) -> str:
     return "".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
-def html(template: str, *scripts: str, asks: Iterable[Any] = (), **props: Any) -> gr.HTML:
-    """A part of the page: static/template with static/scripts, which ask these methods."""
+def html(
+    template: str, *scripts: str, server_functions: Iterable[Any] = (), **props: Any
+) -> gr.HTML:
+    """A part of the page: static/template with static/scripts, which call server_functions."""
     return gr.HTML(
         html_template=asset(template),
         js_on_load=asset(*scripts),
-        server_functions=[server_function(method) for method in asks],
+        server_functions=[server_function(method) for method in server_functions],
         apply_default_css=False,
         **props,
     )
@@ -54,7 +56,7 @@ def draw_tab(panels: Panels) -> gr.Tab:
         html(
             "canvas.html",
             "canvas.js",
-            asks=[panels.read_picture],
+            server_functions=[panels.read_picture],
             network=DEFAULT,
             starters=json.loads(asset("starters.json")),
         )
@@ -69,8 +71,8 @@ def upload_tab(panels: Panels) -> gr.Tab:
         html(
             "upload.html",
             *("upload.js", "camera.js"),
-            asks=[panels.read_picture],
-            examples={e.stem: data_url(Image.open(e), format="PNG") for e in examples},
+            server_functions=[panels.read_picture],
+            examples={e.stem: data_url(Image.open(e)) for e in examples},
             network=DEFAULT,
             kinds=list(KIND_OPTIONS),
             megabytes=MAX_FILE_BYTES >> 20,
@@ -83,7 +85,7 @@ def result_column(panels: Panels, names: list[str]) -> None:
     with gr.Column(elem_id="result"):
         # No gr.Radio: its choices are the same for all, and "your network" is one visitor's alone.
         html("network.html", "network.js", names=names, elem_id="network")
-        html("answer.html", "answer.js", asks=[panels.ask_maps], classes=list(CLASSES))
+        html("answer.html", "answer.js", server_functions=[panels.ask_maps], classes=list(CLASSES))
 
 
 def build(inference: Inference) -> gr.Blocks:
@@ -100,7 +102,7 @@ def build(inference: Inference) -> gr.Blocks:
         html(
             "panels.html",
             *("panel_views.js", "model_card.js", "training.js", "panels.js"),
-            asks=[
+            server_functions=[
                 *(panels.ask_inside, panels.ask_similar, panels.ask_compare, panels.ask_card),
                 *(visitors.start_training, visitors.ask_training, visitors.stop_training),
                 *(visitors.take_network, visitors.bring_network),

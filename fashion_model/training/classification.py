@@ -59,7 +59,7 @@ def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0
     return torch.where(known, (1 - smoothing) * right + smoothing * even, even)
 
 
-LabelBatch = tuple[torch.Tensor, torch.Tensor]  # (N, 1, 28, 28) and targets or logits (N, 10)
+LabeledBatch = tuple[torch.Tensor, torch.Tensor]  # (N, C, H, W), and targets bool (N, K)
 PeopleBatch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # and confidences (N, 10)
 
 
@@ -71,14 +71,14 @@ class Labels:
         self.config = config
         self.steps = math.ceil(len(pictures) / config.batch)
 
-    def batches(self, generator: torch.Generator) -> Iterator[LabelBatch]:
+    def batches(self, generator: torch.Generator) -> Iterator[LabeledBatch]:
         device = generator.device
         order = torch.randperm(len(self.pixels), generator=generator, device=device)
         for index in order.split(self.config.batch):
             x = self.config.augmentation(as_input(self.pixels[index]), generator)
             yield x, self.targets[index]
 
-    def loss(self, network: nn.Module, batch: LabelBatch) -> torch.Tensor:
+    def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
         x, targets = batch
         return label_loss(network(x), targets, self.config.smoothing).mean()
 

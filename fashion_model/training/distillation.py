@@ -18,13 +18,13 @@ from tqdm import tqdm
 from fashion_model import checkpoint
 from fashion_model.networks import CLASSES
 from fashion_model.training.augment import Augmentation, mix, shift_and_flip
-from fashion_model.training.classification import LabelBatch, label_loss
+from fashion_model.training.classification import LabeledBatch, label_loss
 from fashion_model.training.trainer import TrainConfig
 
 BATCH = 512
 
 Teacher = Callable[[torch.Tensor], torch.Tensor]  # views (N, C, S, S) -> logits (N, K)
-LabeledBatch = tuple[torch.Tensor, torch.Tensor]  # views (N, C, S, S) and targets bool (N, K)
+ViewBatch = tuple[torch.Tensor, torch.Tensor]  # views (N, 1, 28, 28) and logits (N, 10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,12 +178,12 @@ class TeachersViews:
             self.views = make_views(pixels, teacher, self.config, generator)
         return self.views
 
-    def batches(self, generator: torch.Generator) -> Iterator[LabelBatch]:
+    def batches(self, generator: torch.Generator) -> Iterator[ViewBatch]:
         views = self.make(generator.device)
         order = torch.randperm(len(self.pixels), generator=generator, device=generator.device)
         for index in order.split(self.config.batch):
             yield views.sample(index, generator, self.config.jitter)
 
-    def loss(self, network: nn.Module, batch: LabelBatch) -> torch.Tensor:
+    def loss(self, network: nn.Module, batch: ViewBatch) -> torch.Tensor:
         x, logits = batch
         return distillation_loss(network(x), logits)

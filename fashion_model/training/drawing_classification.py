@@ -21,7 +21,8 @@ from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.drawing import strokes
 from fashion_model.training import drawing_fields
-from fashion_model.training.distillation import LabeledBatch, TaughtConfig, Teacher, taught_loss
+from fashion_model.training.classification import LabeledBatch
+from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
 from fashion_model.training.drawing_fields import Variation, redraw
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
-from fashion_model.training.distillation import LabeledBatch, TaughtConfig, Teacher, taught_loss
+from fashion_model.training.classification import LabeledBatch
+from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
 from fashion_model.training.initialization import fold, pretrained
 from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool

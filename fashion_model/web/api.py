@@ -107,11 +107,11 @@ class Endpoints:
         """
         with api_errors(image):
             self._inference.find(network)  # before anything is fetched
-            classifier, model_input, explained = self._inference.read(network, read(image), kind)
+            classifier, model_input, module = self._inference.preprocess(network, read(image), kind)
             steps, calibration = steps_of(classifier, model_input)
             softmax = next(step for step in steps if step.terms)
             label = softmax.terms[0].label if label == "" else label
-            marks = saliency(explained, model_input.tensor, label_index(label))
+            marks = saliency(module, model_input.tensor, label_index(label))
             return {
                 "label": label,
                 "kind": model_input.kind,
@@ -139,7 +139,7 @@ class Endpoints:
             if type(count) is not int or not 0 < count <= MAX_SIMILAR:
                 raise InputError(f"Ask for 1 to {MAX_SIMILAR} images.")
             self._inference.find(network)
-            _, model_input, embedding = self._inference.read(network, read(image), kind)
+            _, model_input, embedding = self._inference.preprocess(network, read(image), kind)
             found = nearest(embedding, model_input.tensor, count)
         return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]
 

@@ -76,7 +76,7 @@ class Inference:
             return self.remote("answer", network, image, kind, point)
         return serialization.prediction_to_json(self.find(network).classify(image, kind, point))
 
-    def read(
+    def preprocess(
         self, network: Any, image: bytes, kind: str, point: tuple[float, float] | None = None
     ) -> tuple[Classifier, ModelInput, nn.Module]:
         """The classifier of that name, its input for a picture, and the network that reads it."""
@@ -124,7 +124,7 @@ class Panels:
 
     def ask_maps(self, question: Reply) -> Reply:
         """{"maps": by each of two "labels", the picture, marked where it speaks for it}."""
-        _, model_input, network = self.inference.read(*_parts(question))
+        _, model_input, network = self.inference.preprocess(*_parts(question))
         picture = visualization.at_map_size(model_input.picture)
         maps = {}
         for label in question["labels"][:2]:
@@ -136,7 +136,7 @@ class Panels:
     def ask_inside(self, question: Reply) -> Reply:
         """{"steps": from the pixels to the answer, "units": what the first layers found, "script":
         all of it as code, "input": the file that this reads, as base64, or None}."""
-        classifier, model_input, network = self.inference.read(*_parts(question))
+        classifier, model_input, network = self.inference.preprocess(*_parts(question))
         steps, calibration = steps_of(classifier, model_input)
         units = explain.templates(network, model_input.tensor, UNITS)
         name = question["network"]
@@ -155,7 +155,7 @@ class Panels:
 
     def ask_similar(self, question: Reply) -> Reply:
         """{"similar": [...]}, the training images that are closest to the picture."""
-        _, model_input, network = self.inference.read(*_parts(question))
+        _, model_input, network = self.inference.preprocess(*_parts(question))
         found = [
             {**vars(each), "pixels": data_url(Image.fromarray(each.pixels))}
             for each in nearest(network, model_input.tensor)

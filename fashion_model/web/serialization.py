@@ -126,6 +126,6 @@ def prediction_to_json(prediction: Prediction) -> Reply:
         "in_distribution": prediction.in_distribution,
         "out_of_distribution": prediction.out_of_distribution,
         "message": sentence_to_json(prediction.message),
-        "network_input": data_url(prediction.network_input, format="PNG"),
+        "network_input": data_url(prediction.network_input),
         "segmented": segmented and data_url(at_map_size(segmented), format="JPEG", quality=85),
     }

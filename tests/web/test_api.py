@@ -8,6 +8,7 @@ import pytest
 
 from data.pictures import png, shirt
 from fashion_model import CLASSES
+from fashion_model.web import api
 from fashion_model.web.api import EXAMPLE, Endpoints, publish
 
 META = {"_type": "gradio.FileData"}
@@ -37,6 +38,13 @@ def test_one_picture_and_many(endpoints):
     assert sum(values) == pytest.approx(1)
     first, second = endpoints.predict_many([EXAMPLE, EXAMPLE], "drawing")
     assert first == second == pytest.approx(answer, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["explain", "similar"])
+def test_an_unknown_network_is_told_before_a_picture_is_fetched(endpoints, monkeypatch, name):
+    monkeypatch.setattr(api, "read", lambda *_: pytest.fail("fetched"))
+    says = told(getattr(endpoints, name), "https://example.org/shirt.png", "auto", "vgg")
+    assert "no such network" in says
 
 
 def test_an_explanation_is_json_that_fits_the_answer(endpoints):
