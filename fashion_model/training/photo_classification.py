@@ -1,7 +1,8 @@
 """The training of the photo network: from ImageNet's weights, on views of photos.
 
-Two networks learn from the labels first. One sees strong views, and its first stages stay as
-ImageNet taught them: it is the better one of photos of a kind that it never saw. One sees mild
+Two networks learn from the labels first. One sees strong views, its first stages stay as ImageNet
+taught them, and it must still tell ImageNet's classes (Learning without Forgetting, Li and Hoiem
+2016, arXiv 1606.09282): it is the better one of photos of a kind that it never saw. One sees mild
 views, with all layers and batch norm learning. Together they are right more often than either, but
 twice as slow. So the first one goes on, at more pixels, with what both say of strong views (Hinton
 et al. 2015, arXiv 1503.02531), a part of which are two views mixed (Zhang et al. 2018, arXiv
@@ -21,7 +22,7 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
-from fashion_model.training.classification import LabeledBatch
+from fashion_model.training.classification import LabeledBatch, label_loss
 from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
 from fashion_model.training.initialization import fold, pretrained
 from fashion_model.training.job import Card, Job
@@ -31,7 +32,9 @@ from fashion_model.training.pictures import one_hot
 from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.trainer import Trainer
 
+SOFTER = 2.0  # the temperature at which ImageNet's classes are compared
 CHALK = 0.1  # share of the drawings that are shown bright on dark
+BEHIND = ("grounds", "things", "rooms", "rooms")  # pools that cut-outs are laid on, as often each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class PhotoConfig(TaughtConfig):
     each earlier one has decay times the next one's.
 
     side: pixels a side of the views. strong: see photo_views.view. frozen: how many of the
-    network's first stages do not learn.
+    network's first stages do not learn. memory: the weight of telling ImageNet's classes as before.
     """
 
     steps: int = 145
@@ -49,6 +52,7 @@ class PhotoConfig(TaughtConfig):
     frozen: int = 5  # normalize, stem, and stages 1 to 3
     decay: float = 0.8
     classifier_rate: float = 3e-3
+    memory: float = 0.0
 
 
 STRONG = PhotoConfig(
@@ -59,11 +63,22 @@ STRONG = PhotoConfig(
     warmup=0.15,
     cosine=True,
     ema=0.997,
+    memory=0.3,
 )
-MILD = replace(STRONG, epochs=5, learning_rate=4e-4, side=112, strong=False, frozen=0, decay=1.0)
+MILD = replace(
+    STRONG,
+    epochs=5,
+    learning_rate=4e-4,
+    side=112,
+    strong=False,
+    frozen=0,
+    decay=1.0,
+    memory=0.0,
+)
 STUDENT = replace(
     STRONG,
     epochs=4,
+    memory=0.0,
     learning_rate=3e-4,
     side=COLOR_SIDE,
     classifier_rate=5e-4,
@@ -75,14 +90,20 @@ STUDENT = replace(
 class Photos:
     """Batches of views of pools, mixed as POOLS says, and their loss.
 
-    teachers: networks that learned the same pictures; none where labels alone count.
+    teachers: networks that learned the same pictures; none where labels alone count. imagenet: the
+    network of ImageNet's thousand classes, where these are to be remembered.
     """
 
     def __init__(
-        self, pools: Mapping[str, Pool], config: PhotoConfig, teachers: Sequence[Teacher] = ()
+        self,
+        pools: Mapping[str, Pool],
+        config: PhotoConfig,
+        teachers: Sequence[Teacher] = (),
+        imagenet: EfficientNetLite0 | None = None,
     ) -> None:
         self.pools, self.config, self.steps = pools, config, config.steps
         self.teachers = teachers
+        self.imagenet = imagenet
         shares = np.array([POOLS[name][0] for name in pools])
         self.names, self.shares = list(pools), shares / shares.sum()
 
@@ -100,7 +121,9 @@ class Photos:
         name = self.names[rng.choice(len(self.names), p=self.shares)]
         picture, targets = self.pools[name].draw(rng)
         if picture.shape[2] == 4:
-            picture = paste(rng, picture, self.pools["grounds"].draw(rng)[0])
+            behind = BEHIND[rng.choice(len(BEHIND))]
+            ground = self.pools[behind if behind in self.pools else "grounds"].draw(rng)[0]
+            picture = paste(rng, picture, ground)
         drawn = name.endswith("drawn")
         if drawn and rng.random() < CHALK:
             picture = 255 - picture
@@ -109,7 +132,30 @@ class Photos:
         return view(rng, picture, config.side, before[..., :3], drawn, config.strong), targets
 
     def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
-        return taught_loss(network, batch, self.config, self.teachers, self.config.frozen)
+        config = self.config
+        if self.imagenet is not None:
+            learning = cast(EfficientNetLite0, network)
+            return loss_with_memory(learning, self.imagenet, batch, config)
+        return taught_loss(network, batch, config, self.teachers, config.frozen)
+
+
+def loss_with_memory(
+    network: EfficientNetLite0,
+    imagenet: EfficientNetLite0,
+    batch: LabeledBatch,
+    config: PhotoConfig,
+) -> torch.Tensor:
+    """By labels, and by what imagenet says of its thousand classes, which the features of network
+    must still tell. The first stages, which do not learn, are the same in both networks."""
+    x, targets = batch
+    frozen, classes = config.frozen, imagenet.stages[-1]
+    with torch.no_grad():
+        early = network.stages[:frozen](x)
+        told = (imagenet.stages[frozen:](early) / SOFTER).softmax(1)
+    features = network.stages[frozen:-1](early)
+    logits = network.stages[-1](F.dropout(features, config.dropout))
+    by_labels = label_loss(logits, targets, config.smoothing).mean()
+    return by_labels + config.memory * F.cross_entropy(classes(features) / SOFTER, told)
 
 
 def at_training_size(teacher: EfficientNetLite0) -> Teacher:
@@ -131,6 +177,8 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     Raises DataError where ImageNet's weights are missing.
     """
     cards: list[Card] = []
+    imagenet = cast(EfficientNetLite0, fold(pretrained(1000)).requires_grad_(False).to(job.on))
+    imagenet.to(memory_format=torch.channels_last)
 
     def fit(network: nn.Module, config: PhotoConfig, *teachers: Teacher) -> EfficientNetLite0:
         """What learned, without its batch norm."""
@@ -144,7 +192,8 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
             data=" ".join([about, *digests]),
             groups=parameter_groups(network, config),
         )
-        plain, card = job.run(trainer, Photos(pools, config, teachers), member)
+        source = Photos(pools, config, teachers, imagenet if config.memory else None)
+        plain, card = job.run(trainer, source, member)
         cards.append({**card, "digest": checkpoint.digest(plain)})
         return cast(EfficientNetLite0, plain)
 

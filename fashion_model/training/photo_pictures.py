@@ -14,6 +14,7 @@ from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import as_rgb
 from fashion_model.preprocessing.segmentation import mask_logits
+from fashion_model.training.photo_views import inpaint
 from fashion_model.training.pictures import NONE, balanced, with_targets
 from fashion_model.training.synthesis.garments import (
     TROUSER,
@@ -32,19 +33,23 @@ from fashion_model.training.synthesis.photos import worn
 
 # Each pool of pictures, its share of all views, and how much it makes up for rare targets: at 0
 # each picture is shown as often, at 1 each target. "home", "worn" and "things" are people's photos
-# by origin; "cutouts" are garments of "home" without their ground; "dyed" are Fashion-MNIST's
-# images in color; "people" are made up, and wear both; "drawn" and "none drawn" are drawings.
+# by origin; "cutouts" are what these show, without its ground: bags that nobody carries, shoes
+# without feet, fruit; "rooms" are "home" without its garments, which are shown behind cut-outs
+# alone; "dyed" are Fashion-MNIST's images in color; "people" are made up, and wear both; "drawn"
+# and "none drawn" are drawings.
 POOLS = {
-    "home": (0.30, 0.5),
-    "worn": (0.22, 0.5),
+    "home": (0.25, 0.5),
+    "worn": (0.18, 0.5),
     "things": (0.10, 0.0),
-    "cutouts": (0.12, 0.5),
+    "cutouts": (0.21, 0.5),
+    "rooms": (0.0, 0.0),
     "people": (0.06, 0.0),
     "dyed": (0.12, 0.0),
     "drawn": (0.04, 0.7),
     "none drawn": (0.02, 0.0),
     "grounds": (0.02, 0.0),
 }
+PHOTOS = "home", "worn", "things"
 LONGEST = 192  # pixels of a picture's longest edge
 SIDE = 112  # pixels a side of what is made up
 # How many images of each class are dyed: more of what photos lack
@@ -52,7 +57,9 @@ DYED = (250, 150, 220, 320, 320, 420, 320, 280, 1100, 300)
 PEOPLE, GROUNDS = 1400, 400
 WORN = {0: 0.36, 2: 0.1, 4: 0.12, 6: 0.17, 3: 0.17, 1: 0.08}  # share of each class among people
 CLEAR = (0.1, 0.9)  # of [0, 1]: a mask's values between these are in doubt
-PLAUSIBLE = (0.1, 0.75)  # share of a photo that its garment covers
+CERTAIN = 0.8  # at least this share of a mask must not be
+PLAUSIBLE = (0.1, 0.8)  # share of a photo that its garment covers
+ROOMS = 0.3  # share of the home photos with a clear mask that are shown without their garment too
 
 # uint8 RGB, or a cut-out's RGBA, (H, W, C), and its targets
 PhotoExample = tuple[Array, tuple[int, ...]]
@@ -84,9 +91,12 @@ def pools(
     for picture, targets in tqdm(every, desc="photos", mininterval=5.0):
         array, name = _array(picture), _pool(picture, targets)
         found[name].append((array, targets))
-        if name == "home" and len(targets) == 1 and NONE not in targets:
-            rgba = cut_out(array, segmenter)
-            found["cutouts"] += [] if rgba is None else [(rgba, targets)]
+        if name not in PHOTOS or (mask := clear_mask(array, segmenter)) is None:
+            continue
+        if (cutout := cut_out(array, mask)) is not None:
+            found["cutouts"].append((cutout, targets))
+        if name == "home" and rng.random() < ROOMS:
+            found["rooms"].append((inpaint(array, mask), (NONE,)))
     wardrobe = _wardrobe(rng, fashion_mnist, found["cutouts"])
     found["dyed"] = list(_dyed(rng, wardrobe))
     found["people"] = [_person(rng, wardrobe) for _ in range(PEOPLE)]
@@ -108,19 +118,22 @@ def _pool(picture: LabeledPicture, targets: tuple[int, ...]) -> str:
     return picture.origin if picture.origin in ("worn", "things") else "home"
 
 
-def cut_out(picture: Array, segmenter: nn.Module) -> Array | None:
-    """The garment in picture, uint8 (H, W, 3), as RGBA; None where its outline is in doubt."""
+def clear_mask(picture: Array, segmenter: nn.Module) -> Array | None:
+    """Where the garment in picture, uint8 (H, W, 3), is: (H, W) in [0, 1]; None where its outline
+    is in doubt, or it covers next to nothing or nearly all."""
     logits, _ = mask_logits(as_rgb(picture), segmenter)
     size = list(picture.shape[:2])
-    mask = F.interpolate(logits.sigmoid(), size, mode="bilinear")[0, 0].numpy()
-    clear = ((mask < CLEAR[0]) | (mask > CLEAR[1])).mean()
-    if clear < 0.9 or not PLAUSIBLE[0] < (mask > 0.5).mean() < PLAUSIBLE[1]:
-        return None
+    mask: Array = F.interpolate(logits.sigmoid(), size, mode="bilinear")[0, 0].numpy()
+    certain = ((mask < CLEAR[0]) | (mask > CLEAR[1])).mean() >= CERTAIN
+    return mask if certain and PLAUSIBLE[0] < (mask > 0.5).mean() < PLAUSIBLE[1] else None
+
+
+def cut_out(picture: Array, mask: Array) -> Array | None:
+    """What of picture, uint8 (H, W, 3), mask shows, as RGBA; None where that is too small."""
     parts, count = ndimage.label(mask > 0.5)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     specks = 1 + np.flatnonzero(sizes < 0.2 * sizes.max())
-    mask[np.isin(parts, specks)] = 0
-    alpha = np.clip((mask - 0.4) / 0.2, 0, 1)
+    alpha = np.clip((np.where(np.isin(parts, specks), 0, mask) - 0.4) / 0.2, 0, 1)
     rows, columns = (np.flatnonzero((alpha > 0.5).any(axis)) for axis in (1, 0))
     if len(rows) < 20 or len(columns) < 20:
         return None
@@ -132,7 +145,9 @@ def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[PhotoExample]) -
     images, labels = (tensor.numpy() for tensor in fashion_mnist)
     chosen = [rng.permutation(np.flatnonzero(labels == k))[:n] for k, n in enumerate(DYED)]
     real: dict[int, list[Cutout]] = {}
-    for rgba, (label,) in cutouts:
+    for rgba, (label, *others) in cutouts:
+        if others or label == NONE:
+            continue
         part = rgba.astype(np.float32) / 255
         real.setdefault(label, []).append(Cutout(part[..., :3], part[..., 3]))
     every = np.concatenate(chosen)

@@ -132,11 +132,11 @@ def paste(rng: Rng, cutout: Array, ground: Array, side: int = 144) -> Array:
     """cutout, RGBA, on white, light gray, a color, or ground, as shops show garments."""
     kind = rng.random()
     canvas: Array = np.full((side, side, 3), 255, np.uint8)
-    if kind > 0.75:
+    if kind > 0.65:
         canvas = cv2.resize(ground, (side, side))
-    elif kind > 0.65:
+    elif kind > 0.55:
         canvas[:] = any_color(rng)
-    elif kind > 0.5:
+    elif kind > 0.45:
         canvas[:] = rng.integers(215, 255)
     height, width = cutout.shape[:2]
     scale = side * rng.uniform(0.6, 0.97) / max(height, width)
@@ -148,6 +148,12 @@ def paste(rng: Rng, cutout: Array, ground: Array, side: int = 144) -> Array:
     alpha = cutout[..., 3:].astype(np.float32) / 255
     part[:] = (cutout[..., :3] * alpha + part * (1 - alpha)).astype(np.uint8)
     return canvas
+
+
+def inpaint(picture: Array, mask: Array) -> Array:
+    """picture, uint8 (H, W, 3), without what mask, (H, W) in [0, 1], shows: filled from around."""
+    hole = cv2.dilate((mask > 0.2).astype(np.uint8), np.ones((9, 9), np.uint8))
+    return np.asarray(cv2.inpaint(picture, hole, 3, cv2.INPAINT_TELEA))
 
 
 def any_color(rng: Rng) -> tuple[float, float, float]:

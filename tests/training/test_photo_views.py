@@ -5,6 +5,7 @@ import pytest
 
 from fashion_model.training import photo_views
 from fashion_model.training.photo_views import (
+    inpaint,
     occlude,
     paste,
     random_crop,
@@ -27,8 +28,12 @@ def photo():
     return picture
 
 
+def red_pixels(picture):
+    return (picture[..., 0] > 130) & (picture[..., 1] < 90)
+
+
 def red(picture):
-    return ((picture[..., 0] > 130) & (picture[..., 1] < 90)).mean()
+    return red_pixels(picture).mean()
 
 
 def test_views_are_squares_that_differ_and_leave_the_photo_alone(rng, photo):
@@ -77,6 +82,12 @@ def test_what_hides_a_part_covers_a_box(rng, photo):
     for each in some:
         rows, columns = np.flatnonzero(each.any(1)), np.flatnonzero(each.any(0))
         assert max(np.ptp(rows), np.ptp(columns)) < 0.45 * 60
+
+
+def test_what_is_painted_over_looks_like_what_is_around_it(photo):
+    mask = red_pixels(photo).astype(np.float32)
+    assert (inpaint(photo, mask) == 255).all()
+    assert np.array_equal(inpaint(photo, 0 * mask), photo)
 
 
 def test_a_cut_out_is_laid_in_the_middle(rng):
