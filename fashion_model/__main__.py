@@ -16,7 +16,7 @@ TRAINED = (  # as training.recipes has them
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit status: 0, 1 after an error on standard error, 2 for a wrong command line."""
+    """The exit status: 0, 1 after an error, 2 for a wrong command line, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)

@@ -13,6 +13,7 @@ import torch
 from fashion_model.networks import CLASSES
 
 TEMPERATURES = 0.05, 20.0  # where the one of least NLL is searched
+OUT_OF_DISTRIBUTION = 0.5  # the probability of none of the ten from which a picture counts as such
 TINY = 1e-12  # a probability of 0 would have no logarithm
 
 
@@ -26,7 +27,8 @@ class Calibration:
 def apply(logits: torch.Tensor, calibration: Calibration) -> tuple[torch.Tensor, torch.Tensor]:
     """Confidences (N, 10), whose rows sum to 1, and b (N,), of logits (N, 10) or (N, 11); float64.
 
-    The last of 11 logits is that of the background. A picture is in distribution where b < 0.5.
+    The last of 11 logits is that of the background. A picture is in distribution where b is
+    below OUT_OF_DISTRIBUTION.
     """
     logits = logits.double()
     garments = logits[:, : len(CLASSES)]

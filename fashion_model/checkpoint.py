@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,21 +14,30 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fashion_model.errors import CheckpointError
-from fashion_model.networks import ARCHITECTURES, CLASSES, NeuralNetwork
+from fashion_model.networks import ARCHITECTURES, CLASSES, NeuralNetwork, parameter_count
 
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 CARD_KEY = "card"  # safetensors metadata holds strings only: the card is JSON under one key
 PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl")  # what torch.save is used with
-WRAPPERS = ("module.", "_orig_mod.")  # DataParallel and torch.compile put them before each name
+WRAPPERS = r"^(module\.|_orig_mod\.)+"  # what DataParallel and torch.compile put before each name
 
 HOW_TO_CONVERT = """from safetensors.torch import save_file
 save_file(model.state_dict(), "model.safetensors")"""
 
 
-def detect_device() -> torch.device:
-    """The current accelerator (CUDA, MPS, MTIA, XPU) where there is one, else the CPU."""
+def detect_device(name: torch.device | str | None = None) -> torch.device:
+    """The device of that name; None: the current accelerator (CUDA, MPS, MTIA, XPU) where there is
+    one, else the CPU. Raises CheckpointError for one that this machine lacks."""
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return found or torch.device("cpu")
+    if name is None:
+        return found or torch.device("cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, ImportError) as error:  # what torch raises, each for some
+        raise CheckpointError(
+            f"there is no device {str(name)!r} here ({error}). Pass a device that this machine "
+            f"has, or None to detect one."
+        ) from error
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
@@ -42,7 +52,7 @@ def save(
 ) -> None:
     """Write weights and card to path, whole or not at all.
 
-    card must name its "architecture", a key of ARCHITECTURES; classes are added here. dtype: of the
+    card must name its "architecture", a key of ARCHITECTURES; the rest is added here. dtype: of the
     file, such as torch.float16 for half the size; None: as the network has them.
     """
     path = Path(path)
@@ -55,9 +65,12 @@ def save(
     tensors = {key: t.detach().cpu().to(dtype or t.dtype).contiguous() for key, t in state.items()}
     overflown = [key for key, t in tensors.items() if not t.isfinite().all()]
     if overflown:
-        raise CheckpointError(f"{overflown[0]} holds values that are not finite as {dtype}.")
+        raise CheckpointError(
+            f"{overflown[0]} holds values that are not finite as {dtype or 'they are'}. Save it as "
+            f"float32, or train it again with a smaller learning rate."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, tensors, card)
+    _write(path, tensors, {**card, "parameters": parameter_count(network)})
 
 
 def save_card(name: str | Path, card: dict[str, Any]) -> None:
@@ -69,10 +82,10 @@ def save_card(name: str | Path, card: dict[str, Any]) -> None:
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], card: dict[str, Any]) -> None:
     text = json.dumps({**card, "classes": list(CLASSES)}, sort_keys=True)
-    write_whole(path, lambda part: save_file(tensors, part, metadata={CARD_KEY: text}))
+    write_atomically(path, lambda part: save_file(tensors, part, metadata={CARD_KEY: text}))
 
 
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Have write write a file, which appears at path whole or not at all."""
     part = path.with_name(path.name + ".part")
     write(part)
@@ -124,14 +137,7 @@ def load(
         )
     network = ARCHITECTURES[architecture]()
     _fill(network, tensors, f"{path} does not fit the architecture {architecture!r}")
-    try:
-        network = network.to(detect_device() if device is None else device)
-    except (RuntimeError, AssertionError, ImportError) as error:  # what torch raises, each for some
-        raise CheckpointError(
-            f"cannot move the network to the device {str(device)!r} ({error}). Pass a device "
-            f"that this machine has, or None to detect one."
-        ) from error
-    return network.eval(), card
+    return network.to(detect_device(device)).eval(), card
 
 
 def _fill(network: nn.Module, tensors: dict[str, torch.Tensor], mismatch: str) -> None:
@@ -189,16 +195,10 @@ def _tutorial(
     path: Path, tensors: dict[str, torch.Tensor]
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """The tensors and a card of a state_dict of the tutorial's network, which has no card."""
-    plain = {_without_wrappers(name): tensor for name, tensor in tensors.items()}
+    plain = {re.sub(WRAPPERS, "", name): tensor for name, tensor in tensors.items()}
     if plain.keys() != NeuralNetwork().state_dict().keys():
         raise CheckpointError(
             f"{path} does not describe itself (no {CARD_KEY!r} in its metadata), and is no "
             f"state_dict of NeuralNetwork. Restore it, or train it again."
         )
     return plain, {"architecture": "mlp", "classes": list(CLASSES), "data": ["unknown"]}
-
-
-def _without_wrappers(name: str) -> str:
-    while name.startswith(WRAPPERS):
-        name = name.partition(".")[2]
-    return name

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from fashion_model import calibration, checkpoint, sentences
-from fashion_model.calibration import Calibration
+from fashion_model.calibration import OUT_OF_DISTRIBUTION, Calibration
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import CLASSES, CLASSIFIERS, NETWORKS, READ_28X28
 from fashion_model.preprocessing import Detectors, ModelInput, preprocess
-from fashion_model.preprocessing.decode import Source, decode
+from fashion_model.preprocessing.decode import ImageLike, decode
 from fashion_model.sentences import Sentence
 
 DEFAULT = "cnn"
 LONGEST = 512  # pixels; no network reads more detail
+DECODING = BoundedSemaphore(4)  # pictures at a time: one of 20 megapixels needs 60 MB meanwhile
 KINDS = ("dataset", "drawing", "photo")  # of pictures, each read by one network
-OUT_OF_DISTRIBUTION = 0.5  # the probability of none of the ten from which a picture counts as such
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Classifier:
         self.detectors = detectors
         self.calibrations = {kind: _calibration(card, kind) for kind, card in self.cards.items()}
         self.device = next(self.network.parameters()).device
-        self._in_detail = {
+        self._high_resolution = {
             kind for kind, network in networks.items() if not isinstance(network, READ_28X28)
         }
 
@@ -78,7 +79,7 @@ class Classifier:
         """The metadata of its checkpoint."""
         return self.cards["dataset"]
 
-    def predict(self, image: Source, kind: str = "auto") -> dict[str, float]:
+    def predict(self, image: ImageLike, kind: str = "auto") -> dict[str, float]:
         """All ten labels with their confidences, most confident first, summing to 1.
 
         image: a PIL image of any mode and size, a path, bytes, or an array (H, W), (H, W, 3) or
@@ -87,7 +88,9 @@ class Classifier:
         """
         return self.predict_batch([image], kind)[0]
 
-    def predict_batch(self, images: Sequence[Source], kind: str = "auto") -> list[dict[str, float]]:
+    def predict_batch(
+        self, images: Sequence[ImageLike], kind: str = "auto"
+    ) -> list[dict[str, float]]:
         """predict for many images, in one pass through each network."""
         return self.confidences([self.preprocess(image, kind) for image in images])
 
@@ -96,7 +99,7 @@ class Classifier:
         return [_sorted(row) for row in self.probabilities(inputs)[0]]
 
     def classify(
-        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
+        self, image: ImageLike, kind: str = "auto", point: tuple[float, float] | None = None
     ) -> Prediction:
         """predict, with what the network read and a sentence on it.
 
@@ -105,11 +108,14 @@ class Classifier:
         return self.prediction(self.preprocess(image, kind, point))
 
     def preprocess(
-        self, image: Source, kind: str = "auto", point: tuple[float, float] | None = None
+        self, image: ImageLike, kind: str = "auto", point: tuple[float, float] | None = None
     ) -> ModelInput:
         """What the network for its kind reads of image."""
-        picture = decode(image, longest=LONGEST)
-        return preprocess(picture, self.detectors, kind, point, in_detail=self._in_detail)
+        with DECODING:
+            picture = decode(image, longest=LONGEST)
+        return preprocess(
+            picture, self.detectors, kind, point, high_resolution=self._high_resolution
+        )
 
     def prediction(self, model_input: ModelInput) -> Prediction:
         """The Prediction for a picture that was preprocessed."""
@@ -120,7 +126,7 @@ class Classifier:
             confidences=by_label,
             kind=model_input.kind,
             out_of_distribution=score,
-            message=sentences.answer(by_label, score, score < OUT_OF_DISTRIBUTION),
+            message=sentences.answer(by_label, score),
             network_input=_as_picture(model_input.tensor),
             segmented=None if mask is None else _dimmed(model_input.picture, mask),
         )
@@ -158,11 +164,10 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
     others = card.get("networks", {})
     if not isinstance(others, dict) or not others.keys() <= set(KINDS):
         raise CheckpointError(f"{path} names networks for other kinds than {', '.join(KINDS)}.")
-    for kind, other in others.items():
-        first = next(k for k, name in others.items() if name == other)
-        if kind == first:
-            networks[kind], cards[kind] = _load_classifier(checkpoint.resolve(other, path), device)
-        networks[kind], cards[kind] = networks[first], cards[first]
+    for other in dict.fromkeys(others.values()):  # which may be named for several kinds
+        found = _load_classifier(checkpoint.resolve(other, path), device)
+        for kind in (kind for kind, name in others.items() if name == other):
+            networks[kind], cards[kind] = found
     segmenter, _ = checkpoint.load("segmenter", device)
     line_detector, _ = checkpoint.load("line-detector", device)
     for each in (*networks.values(), segmenter):

@@ -50,10 +50,10 @@ def _evaluate_dataset(options: argparse.Namespace) -> tuple[str, dict[str, Any]]
     """The tables, and what --json prints."""
     from fashion_model.datasets import load_fashion_mnist
     from fashion_model.evaluation import model_card, report
-    from fashion_model.evaluation.evaluate import evaluate
+    from fashion_model.evaluation.evaluate import evaluate_images
 
     images, labels = load_fashion_mnist(False, options.data)
-    score = evaluate(load(options.network, options.device), images, labels)
+    score = evaluate_images(load(options.network, options.device), images, labels)
     if options.plot:
         report.plot(score, options.plot, f"{options.network} on Fashion-MNIST's test images")
     if options.save:
@@ -68,7 +68,7 @@ def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     from fashion_model.evaluation.scores import score_folder
     from fashion_model.training import synthesis
 
-    pictures = datasets.corrected(datasets.load_labeled(options.images))
+    pictures = datasets.correct_labels(datasets.load_labeled(options.images))
     held_out: dict[str, Any] = {}
     if options.fold:
         fold, folds = options.fold

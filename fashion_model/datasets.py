@@ -4,8 +4,6 @@ import csv
 import gzip
 import hashlib
 import re
-import shutil
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,11 +29,8 @@ SHA256 = {
 _PARTS = "images-idx3-ubyte", "labels-idx1-ubyte"
 _FILES = tuple(f"{which}-{part}" for which in ("train", "t10k") for part in _PARTS)
 
-# What gzip and torchvision raise for files that are truncated, damaged or no idx files
-_UNREADABLE = (
-    *(OSError, EOFError, zlib.error),
-    *(RuntimeError, ValueError, TypeError, LookupError, AssertionError),
-)
+# What gzip, torch and torchvision raise for files that are truncated, damaged or no idx files
+_UNREADABLE = OSError, EOFError, zlib.error, RuntimeError, ValueError, LookupError
 
 # Targets of the photos whose label is too vague or wrong, found by looking at each of them
 CORRECTED = Path(__file__).resolve().parent / "evaluation" / "corrected_labels.csv"
@@ -139,7 +134,7 @@ def group_fold(picture: LabeledPicture, folds: int = 5) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % folds
 
 
-def corrected(
+def correct_labels(
     pictures: Sequence[LabeledPicture], keep_single: bool = False
 ) -> list[LabeledPicture]:
     """pictures with the targets of CORRECTED in place of those of labels.csv.
@@ -206,20 +201,15 @@ def _file(folder: Path, name: str) -> Path | None:
 
 
 def _read(train: bool, folder: Path | None) -> Pairs:
-    """The data set through torchvision, which knows one layout: ROOT/FashionMNIST/raw, unzipped."""
-    from torchvision.datasets import FashionMNIST  # slow to import: only who trains pays for it
-
+    """The data set in folder; None: downloaded by torchvision."""
     try:
         if folder is None:
+            from torchvision.datasets import FashionMNIST  # slow to import, and rarely needed
+
             data = FashionMNIST(DOWNLOADS, train=train, download=True)
             return data.data, data.targets
-        with tempfile.TemporaryDirectory() as root:
-            raw = Path(root) / "FashionMNIST" / "raw"
-            raw.mkdir(parents=True)
-            for name in _FILES:
-                _unpack(folder, name, raw / name)
-            data = FashionMNIST(root, train=train)
-            return data.data, data.targets
+        images, labels = (_idx(folder, name) for name in (_FILES[:2] if train else _FILES[2:]))
+        return images, labels.long()
     except _UNREADABLE as e:
         where = f"in {folder}" if folder is not None else "to download"
         raise DataError(
@@ -227,15 +217,13 @@ def _read(train: bool, folder: Path | None) -> Pairs:
         ) from e
 
 
-def _unpack(folder: Path, name: str, target: Path) -> None:
-    source = _file(folder, name)
-    if source is None:
-        raise FileNotFoundError(f"{folder / name} is gone")
-    if source.suffix != ".gz":
-        target.symlink_to(source.resolve())
-        return
-    with gzip.open(source) as packed, target.open("wb") as file:
-        shutil.copyfileobj(packed, file)
+def _idx(folder: Path, name: str) -> torch.Tensor:
+    """The bytes in an idx file: the fourth byte is their rank, then come the sizes, big-endian."""
+    path = _file(folder, name) or folder / name
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    start = 4 + 4 * content[3]
+    sizes = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).view(sizes)
 
 
 def _three_ways() -> str:

@@ -9,7 +9,7 @@ visualization.overlay(model_input.picture, model_input.box, marks).show()
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -26,10 +26,11 @@ from fashion_model.efficientnet import Convolution, Stage
 from fashion_model.networks import CLASSES, Residual
 
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
+AT_ONCE = 3  # versions: of a photo, each holds 27 MB until its gradient is known
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
 BLUR = 0.025  # of the side of the picture; lone pixels are hard to see on it
 LARGEST = 700.0  # exponent of e that a float still holds
-UNTRAINED = Calibration()
+UNCALIBRATED = Calibration()
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Unit:
 
 @torch.inference_mode()
 def layers(
-    network: nn.Module, tensor: torch.Tensor, calibrated: Calibration = UNTRAINED
+    network: nn.Module, tensor: torch.Tensor, calibrated: Calibration = UNCALIBRATED
 ) -> list[Step]:
     """The steps of network, a chain of modules, on tensor (1, C, H, W), what it reads.
 
@@ -89,14 +90,14 @@ def layers(
     x = _on_device(network, tensor)
     wanted = network(x)
     steps = [_step("input", "Input", "", script.READ, x, sentences.of_input(x))]
-    for name, module in chain(network):
+    for name, module in named_layers(network):
         before, x = x, module(x)
         last = x.shape == wanted.shape
         message = sentences.of_module(module, before, x, last)
         title = "Logits" if last else type(module).__name__
         off = sentences.off(x) if isinstance(module, nn.ReLU) else None
         code = script.call(name, last)
-        steps.append(_step(name, title, one_line(module), code, x, message, off=off))
+        steps.append(_step(name, title, summarize(module), code, x, message, off=off))
     if x.shape != wanted.shape or not torch.allclose(x, wanted, rtol=1e-4, atol=1e-4):
         raise ValueError(f"{type(network).__name__} is no chain of its modules: no steps to show.")
     return steps + _last_steps(wanted, calibrated)
@@ -118,40 +119,37 @@ def _last_steps(logits: torch.Tensor, calibrated: Calibration) -> list[Step]:
     return [*steps, _step("argmax", "Argmax", "argmax(1)", script.ANSWER, y, message)]
 
 
-def arithmetic(logits: torch.Tensor, calibrated: Calibration = UNTRAINED) -> tuple[Term, ...]:
+def arithmetic(logits: torch.Tensor, calibrated: Calibration = UNCALIBRATED) -> tuple[Term, ...]:
     """Softmax of logits (10,) or (11,), written out for the ten classes; most confident first."""
-    none = calibration.apply(logits[None].cpu(), calibrated)[1].item()
+    confidences = calibration.apply(logits[None].cpu(), calibrated)[0][0].tolist()
     temperature = calibrated.temperature
     values = logits[: len(CLASSES)].double().cpu().tolist()
     exponentials = [math.exp(min(value / temperature, LARGEST)) for value in values]
     total = sum(exponentials)
-    terms = []
-    for label, value, power in zip(CLASSES, values, exponentials, strict=True):
-        p = power / total
-        confidence = (1 - none) * p + none / len(CLASSES)
-        terms.append(Term(label, value, value / temperature, power, total, p, confidence))
+    rows = zip(CLASSES, values, exponentials, confidences, strict=True)
+    terms = [Term(k, v, v / temperature, e, total, e / total, c) for k, v, e, c in rows]
     return tuple(sorted(terms, key=lambda term: -term.confidence))
 
 
-def templates(network: nn.Module, tensor: torch.Tensor, count: int = 8) -> list[Unit]:
-    """What the first layers looked for and found, strongest first.
+def templates(network: nn.Module, steps: Sequence[Step], count: int) -> list[Unit]:
+    """What the first layers looked for and found, strongest first. steps: what layers gave.
 
     Where the first layer is Linear: its units that fired most, each with its weights as a 28x28
     picture (positive where a bright pixel speaks for the unit). Else the strongest of the first
     feature maps, the last ones of their size.
     """
-    steps = {step.name: step.activations[0] for step in layers(network, tensor)}
-    modules = list(chain(network))
+    found = {step.name: step.activations[0] for step in steps}
+    modules = list(named_layers(network))
     linear = next((m for _, m in modules if not isinstance(m, nn.Flatten)), None)
     if isinstance(linear, nn.Linear):
         pictures: Any = linear.weight.detach().float().cpu().view(-1, 28, 28).numpy()
         (_, _), (relu, _) = next(
             pair for pair in pairwise(modules) if isinstance(pair[1][1], nn.ReLU)
         )
-        strengths = steps[relu]
+        strengths = found[relu]
     else:
         gives_maps = nn.ReLU | Residual | Convolution | Stage
-        maps = [steps[name] for name, module in modules if isinstance(module, gives_maps)]
+        maps = [found[name] for name, module in modules if isinstance(module, gives_maps)]
         pictures = [each for each in maps if each.shape[-2:] == maps[0].shape[-2:]][-1]
         strengths = pictures.max((1, 2))
     order = np.argsort(-strengths, kind="stable")[:count]
@@ -175,12 +173,14 @@ def saliency(network: nn.Module, tensor: torch.Tensor, label: int) -> np.ndarray
         x = _on_device(network, tensor).clone()
         nothing = _rim(x) if x.shape[1] == 3 else torch.zeros_like(x)
         versions = nothing + (x - nothing) * _fading(x.shape[-2:]).to(x.device)
-        versions.requires_grad_()
-        logits = network(versions)
-        others = logits[:, [i for i in range(logits.shape[1]) if i != label]]
-        odds = (logits[:, label] - others.logsumexp(1)).sum()
-        (gradient,) = torch.autograd.grad(odds, versions)
-    marks = (gradient.mean(0, keepdim=True) * (x - nothing)).detach().float().cpu()
+        gradients = []
+        for part in versions.split(AT_ONCE):
+            logits = network(part.requires_grad_())
+            others = logits[:, [i for i in range(logits.shape[1]) if i != label]]
+            odds = (logits[:, label] - others.logsumexp(1)).sum()
+            gradients += torch.autograd.grad(odds, part)
+    gradient = torch.cat(gradients).mean(0, keepdim=True)
+    marks = (gradient * (x - nothing)).detach().float().cpu()
     width = BLUR * marks.shape[-1]
     radius = math.ceil(2.5 * width)
     strength = marks.sum(1)[0].clamp(min=0).numpy()
@@ -205,16 +205,16 @@ def _fading(size: torch.Size) -> torch.Tensor:
     return (smooth + shares - 0.5).clamp(0, 1)
 
 
-def chain(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def named_layers(network: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """The modules that compute, in order, with their names in network."""
     for name, child in network.named_children():
         if type(child) is nn.Sequential:
-            yield from chain(child, f"{prefix}{name}.")
+            yield from named_layers(child, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
 
 
-def one_line(module: nn.Module) -> str:
+def summarize(module: nn.Module) -> str:
     """module in one line: its own repr, or its name with those of its parts."""
     if not any(True for _ in module.children()):
         return repr(module)

@@ -163,10 +163,9 @@ class Segmenter(nn.Module):
     picture's size and less, so that a photo takes a few milliseconds on one core.
     """
 
-    side = 96
-
-    def __init__(self, stem: int = 16, widths: tuple[int, ...] = (32, 64, 96)) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        stem, widths = 16, (32, 64, 96)  # channels
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, stride=2, padding=1), nn.ReLU())
         ins = (stem, *widths[:-1])
         self.down = nn.ModuleList(convolutions(i, o, 2) for i, o in zip(ins, widths, strict=True))
@@ -205,23 +204,27 @@ class LineDetector(nn.Module):
     to be asked before every 28x28 picture is read.
     """
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.stages = nn.Sequential(
             nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
-            nn.Conv2d(4, width, 3, padding=1),
+            nn.Conv2d(4, 16, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, stride=2, padding=1),  # (N, 16, 7, 7)
+            nn.Conv2d(16, 16, 3, stride=2, padding=1),  # (N, 16, 7, 7)
             nn.ReLU(),
-            nn.Conv2d(width, 2 * width, 3, padding=1),
+            nn.Conv2d(16, 32, 3, padding=1),  # (N, 32, 7, 7)
             nn.ReLU(),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(2 * width, 1),
+            nn.Linear(32, 1),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.stages(x.view(-1, 1, 28, 28)).squeeze(1)
+
+
+def parameter_count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 READ_28X28 = (NeuralNetwork, ConvolutionalNetwork)  # whatever the kind of picture

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from fashion_model import checkpoint
 from fashion_model.errors import DataError
-from fashion_model.explain import chain
+from fashion_model.explain import named_layers
 from fashion_model.networks import CLASSES, NeuralNetwork
 
 SHEET = Path(__file__).with_name("training_images.png")
@@ -60,7 +60,7 @@ def nearest(network: nn.Module, tensor: torch.Tensor, count: int = 5) -> list[Ne
 
     Raises DataError if the images or network's embeddings of them are missing or damaged.
     """
-    subset, embeddings = read(), embeddings_of(network)
+    subset, embeddings = load_subset(), embeddings_of(network)
     distances = 1 - embeddings @ embed(network, tensor)[0]
     found = distances.clamp(min=0).topk(min(count, len(distances)), largest=False)
     return [
@@ -69,9 +69,9 @@ def nearest(network: nn.Module, tensor: torch.Tensor, count: int = 5) -> list[Ne
     ]
 
 
-def about(network: nn.Module) -> dict[str, int]:
+def describe_subset(network: nn.Module) -> dict[str, int]:
     """subset: how many images are looked through, each: of every class, size: of an embedding."""
-    (*_, (_, head)), count = chain(network), len(read().images)
+    (*_, (_, head)), count = named_layers(network), len(load_subset().images)
     return {
         "subset": count,
         "each": count // len(CLASSES),
@@ -82,7 +82,7 @@ def about(network: nn.Module) -> dict[str, int]:
 @torch.inference_mode()
 def embed(network: nn.Module, tensors: torch.Tensor) -> torch.Tensor:
     """What goes into network's last Linear, unit length: (N, C, H, W) -> float32 (N, D)."""
-    *body, (name, head) = chain(network)
+    *body, (name, head) = named_layers(network)
     if not isinstance(head, nn.Linear):
         raise ValueError(f"{name} is {head!r}: the embedding is what goes into a last Linear.")
     x = tensors.to(head.weight.device, torch.float32)
@@ -95,17 +95,17 @@ def embeddings_of(network: nn.Module) -> torch.Tensor:
     """Those of the subset's images, float32 (N, D): kept ones, or, of the tutorial's network, made
     anew in 40 to 100 ms. Raises DataError where there are none."""
     if isinstance(network, NeuralNetwork):
-        return embed(network, torch.from_numpy(read().images).unsqueeze(1) / 255)
+        return embed(network, torch.from_numpy(load_subset().images).unsqueeze(1) / 255)
     stored, key = _stored(EMBEDDINGS), checkpoint.digest(network)
     if key not in stored:
         raise DataError(f"{EMBEDDINGS} holds no embeddings by this network: {MAKE}")
     return stored[key]
 
 
-def write_embeddings(embeddings: dict[str, torch.Tensor], path: Path = EMBEDDINGS) -> None:
+def write_embeddings(embeddings: dict[str, torch.Tensor], path: Path) -> None:
     """Keep embeddings (N, D) of the subset's images, by the digest of the network."""
     packed = {key: (value * SCALE).round().to(torch.int8) for key, value in embeddings.items()}
-    checkpoint.write_whole(path, lambda part: save_file(packed, part))
+    checkpoint.write_atomically(path, lambda part: save_file(packed, part))
 
 
 @lru_cache(maxsize=2)
@@ -118,7 +118,7 @@ def _stored(path: Path) -> dict[str, torch.Tensor]:
 
 
 @lru_cache(maxsize=2)
-def read(sheet: Path = SHEET) -> Subset:
+def load_subset(sheet: Path = SHEET) -> Subset:
     """The images of a sheet, in rows of COLUMNS, and their INDICES. DataError: it is no sheet."""
     try:
         with Image.open(sheet) as picture:

@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
+from fashion_model.calibration import OUT_OF_DISTRIBUTION
 from fashion_model.efficientnet import Convolution, Normalize, Stage
-from fashion_model.networks import CLASSES, Residual
+from fashion_model.networks import CLASSES, Residual, parameter_count
 
 ENGLISH = {
     "input": "The picture as the network reads it: 28 rows of 28 numbers, from 0 (black) to 1 "
@@ -87,7 +88,7 @@ def say(key: str, **values: str | int) -> Sentence:
 
 def of_module(module: nn.Module, before: torch.Tensor, after: torch.Tensor, last: bool) -> Sentence:
     """What module did to before to make after; last where these are the logits."""
-    learned = sum(parameter.numel() for parameter in module.parameters())
+    learned = parameter_count(module)
     if isinstance(module, nn.Flatten):
         return say("flatten", count=str(after.numel()))
     if isinstance(module, nn.Linear) and last:
@@ -146,12 +147,10 @@ def softmax(temperature: float) -> Sentence:
     return say("tempered", temperature=f"{temperature:.4g}")
 
 
-def answer(
-    confidences: dict[str, float], out_of_distribution: float, in_distribution: bool
-) -> Sentence:
-    """The answer in words; confidences most confident first, the rest as in Prediction."""
+def answer(confidences: dict[str, float], out_of_distribution: float) -> Sentence:
+    """The answer in words; confidences most confident first, both as in Prediction."""
     (first, p), (second, q) = list(confidences.items())[:2]
-    if not in_distribution:
+    if out_of_distribution >= OUT_OF_DISTRIBUTION:
         none = "over 99%" if out_of_distribution > 0.99 else f"{out_of_distribution:.0%}"
         return say("unknown", first=first, none=none)
     if p < 0.5 or p - q < 0.2:

@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -35,7 +35,7 @@ HELD_OUT = 500  # of the bundled images, the last ones: 50 of each class
 POINTS = 40  # of the curve, about
 SEED = 0
 
-# source() puts the numbers in. https://docs.pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html
+# str.format puts the numbers in. https://docs.pytorch.org/tutorials/beginner/basics/quickstart_tutorial.html
 LOOP = """\
 import torch
 from torch import nn
@@ -43,7 +43,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from fashion_model import NeuralNetwork, tutorial
 
-training_data, test_data = tutorial.read("{images}")
+training_data, test_data = tutorial.load_images("{images}")
 torch.manual_seed({seed})
 model = NeuralNetwork()
 dataloader = DataLoader(
@@ -70,8 +70,8 @@ for epoch in range({epochs}):
 class Options:
     """What a training is given; the defaults are the tutorial's.
 
-    learning_rate: above 0. optimizer: a key of OPTIMIZERS. images: "bundled" or "all", see read.
-    Raises InputError for what is none of it, or beyond MAX_LEARNING_RATE and the like.
+    learning_rate: above 0. optimizer: a key of OPTIMIZERS. images: "bundled" or "all", see
+    load_images. Raises InputError for what is none of it, or beyond MAX_LEARNING_RATE and the like.
     """
 
     learning_rate: float = 1e-3
@@ -91,7 +91,8 @@ class Options:
         if not all(right):
             raise InputError(
                 f"The learning rate must be above 0 and at most {MAX_LEARNING_RATE:g}, the batch "
-                f"size 1 to {MAX_BATCH_SIZE}, the epochs 1 to {MAX_EPOCHS}.",
+                f"size 1 to {MAX_BATCH_SIZE}, the epochs 1 to {MAX_EPOCHS}, the optimizer one of "
+                f"{', '.join(OPTIMIZERS)}, the images one of {', '.join(IMAGES)}.",
                 key="training options",
                 rate=f"{MAX_LEARNING_RATE:g}",
                 batch=MAX_BATCH_SIZE,
@@ -123,7 +124,7 @@ def untrained() -> NeuralNetwork:
         return NeuralNetwork().eval()
 
 
-def read(images: str) -> tuple[Pairs, Pairs]:
+def load_images(images: str) -> tuple[Pairs, Pairs]:
     """Images uint8 (N, 28, 28) and labels int64 (N,) to learn from, and those that are held out.
 
     "bundled": 2,500 and HELD_OUT training images that come with the package. "all": 55,000 and the
@@ -136,7 +137,7 @@ def read(images: str) -> tuple[Pairs, Pairs]:
                 key="not installed",
             )
         return datasets.split(*datasets.load_fashion_mnist(train=True))
-    pixels = torch.from_numpy(retrieval.read().images)
+    pixels = torch.from_numpy(retrieval.load_subset().images)
     labels = torch.arange(len(pixels)) % len(CLASSES)
     learn, held_out = slice(None, -HELD_OUT), slice(-HELD_OUT, None)
     return (pixels[learn], labels[learn]), (pixels[held_out], labels[held_out])
@@ -144,12 +145,13 @@ def read(images: str) -> tuple[Pairs, Pairs]:
 
 def train(options: Options, seconds: float | None = None) -> Iterator[Progress]:
     """Train a NeuralNetwork on the CPU: the untrained one first, then about POINTS times, then the
-    end, after all epochs, or, where that comes first, after so many seconds from the first step.
+    end, after all epochs, or, where that comes first, after so many seconds from the first step. It
+    ends with the same weights as LOOP with these options.
 
     It seeds torch's global generator and draws from it, as LOOP does. Raises InputError where the
     loss is no number any more.
     """
-    learn, held_out = read(options.images)
+    learn, held_out = load_images(options.images)
     torch.manual_seed(SEED)
     network = NeuralNetwork()
     loader = DataLoader(TensorDataset(*learn), batch_size=options.batch_size, shuffle=True)
@@ -190,11 +192,6 @@ def evaluate(network: nn.Module, pairs: Pairs) -> tuple[float, float]:
             key="diverged",
         )
     return loss, (logits.argmax(1) == labels).float().mean().item()
-
-
-def source(options: Options) -> str:
-    """The tutorial's loop with these numbers: Python that ends with the same model as train."""
-    return LOOP.format(**asdict(options), seed=SEED)
 
 
 def load_network(path: Path) -> NeuralNetwork:

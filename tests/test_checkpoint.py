@@ -52,7 +52,7 @@ def assert_same_weights(loaded: nn.Module, network: nn.Module) -> None:
 def test_round_trip(saved):
     path, network = saved
     loaded, card = checkpoint.load(path, device="cpu")
-    assert card == {**CARD, "classes": list(CLASSES)}
+    assert card == {**CARD, "classes": list(CLASSES), "parameters": 669_706}
     assert not loaded.training
     assert_same_weights(loaded, network)
 
@@ -84,7 +84,7 @@ def test_half_precision_is_half_the_size_and_loads_as_float32(saved, tmp_path):
     checkpoint.save(half, network, CARD, dtype=torch.float16)
     assert half.stat().st_size < 0.51 * path.stat().st_size
     loaded, card = checkpoint.load(half, device="cpu")
-    assert card == {**CARD, "classes": list(CLASSES)}
+    assert card == {**CARD, "classes": list(CLASSES), "parameters": 669_706}
     for key, tensor in network.state_dict().items():
         assert tensor.dtype == torch.float32  # the network that was saved stays as it was
         assert torch.equal(loaded.state_dict()[key], tensor.half().float())

@@ -295,7 +295,7 @@ def test_a_network_of_colors_reads_the_photo_in_color():
     assert prediction.confidences == pytest.approx(expected, abs=1e-5)
 
 
-def test_of_a_drawing_in_detail_the_lines_are_shown():
+def test_of_a_drawing_at_high_resolution_the_lines_are_shown():
     tensor = torch.rand(1, 2, 112, 112)
     prediction = by_hand({"drawing": color_network(2)}).prediction(model_input("drawing", tensor))
     assert prediction.network_input.mode == "L"

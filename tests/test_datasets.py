@@ -195,8 +195,8 @@ def test_corrected_labels_by_hand(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "CORRECTED", table)
     pictures = [picture("a.jpg"), picture("b.jpg", 3), picture("c.jpg", 3), picture("d.jpg", 2)]
     pictures.append(picture("e.jpg", 5, 7))
-    assert [p.targets for p in data.corrected(pictures)] == [(0, 6), (), (4,), (5, 7)]
-    single = data.corrected(pictures, keep_single=True)
+    assert [p.targets for p in data.correct_labels(pictures)] == [(0, 6), (), (4,), (5, 7)]
+    single = data.correct_labels(pictures, keep_single=True)
     assert [p.targets for p in single] == [(0, 6), (), (2,), (5, 7)]
     assert [p.path.name for p in single] == ["a.jpg", "b.jpg", "d.jpg", "e.jpg"]
 

@@ -146,7 +146,7 @@ def test_the_parameters_are_those_of_the_table(network):
 @pytest.mark.parametrize("side", [64, 75])
 @torch.inference_mode()
 def test_each_stage_is_one_step_and_has_its_shape(network, side):
-    names = [name.removeprefix("stages.") for name, _ in explain.chain(network)]
+    names = [name.removeprefix("stages.") for name, _ in explain.named_layers(network)]
     stages = [f"stage{number}" for number in range(1, 8)]
     ends = ["head", "pool.0", "pool.1", "classifier"]
     assert names == ["normalize", "stem", *stages, *ends]
@@ -158,7 +158,7 @@ def test_each_stage_is_one_step_and_has_its_shape(network, side):
         expected[name] = (2, channels, side, side)
     expected["head"] = (2, 1280, side, side)
     wanted = network(x)
-    for (_, module), name in zip(explain.chain(network), names, strict=True):
+    for (_, module), name in zip(explain.named_layers(network), names, strict=True):
         x = module(x)
         if name in expected:
             assert x.shape == expected[name], name

@@ -207,9 +207,9 @@ def test_the_arithmetic_of_eleven_logits_by_hand():
 
 
 def test_the_parts_of_a_module_in_one_line():
-    assert explain.one_line(nn.ReLU()) == "ReLU()"
+    assert explain.summarize(nn.ReLU()) == "ReLU()"
     parts = nn.Sequential(nn.Linear(1, 1), nn.Identity(), nn.Sequential(nn.ReLU()))
-    assert explain.one_line(parts) == "Sequential(Linear, ReLU)"
+    assert explain.summarize(parts) == "Sequential(Linear, ReLU)"
 
 
 def test_a_network_that_is_no_chain_is_refused(pixels):
@@ -227,7 +227,7 @@ def test_a_network_that_is_no_chain_is_refused(pixels):
 
 def test_templates_are_the_weights_of_the_units_that_fired_most(pixels):
     network = NeuralNetwork().eval()
-    units = explain.templates(network, pixels, 5)
+    units = explain.templates(network, explain.layers(network, pixels), 5)
     first = network.linear_relu_stack[0]
     fired = first(pixels.flatten(1))[0]
     values, order = fired.topk(5)
@@ -240,7 +240,7 @@ def test_templates_are_the_weights_of_the_units_that_fired_most(pixels):
 
 def test_the_strongest_feature_maps(pixels):
     network = ConvolutionalNetwork().eval()
-    units = explain.templates(network, pixels, 3)
+    units = explain.templates(network, explain.layers(network, pixels), 3)
     with torch.inference_mode():
         maps = network.stages.lines(network.stages.local(network.stages.unshuffle(pixels)))[0]
     strongest = maps.amax((1, 2)).topk(3)
@@ -252,7 +252,7 @@ def test_the_strongest_feature_maps_of_efficientnet():
     """The last ones of the first size: those of the first stage, of half the picture's side."""
     torch.manual_seed(0)
     network, x = CLASSIFIERS["efficientnet-lite0"]().eval(), torch.rand(1, 3, 64, 64)
-    units = explain.templates(network, x, 3)
+    units = explain.templates(network, explain.layers(network, x), 3)
     with torch.inference_mode():
         maps = network.stages[:3](x)[0]
     assert maps.shape == (16, 32, 32)

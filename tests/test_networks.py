@@ -172,7 +172,7 @@ def test_an_ensemble_of_three():
 def test_the_segmenter_says_where_and_whether_it_is_a_drawing():
     torch.manual_seed(0)
     network = Segmenter().eval()
-    x = torch.rand(3, 3, Segmenter.side, Segmenter.side)
+    x = torch.rand(3, 3, 96, 96)
     mask, drawing = network(x)
     assert (mask.shape, drawing.shape) == ((3, 1, 96, 96), (3,))
     single = network(x[1:2])

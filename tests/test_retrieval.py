@@ -43,7 +43,7 @@ def tiny():
 def tiny_subset(tmp_path, two_pixels, monkeypatch):
     """That of tiny, with what two_pixels makes of it, is looked through."""
     subset = tiny()
-    monkeypatch.setattr(retrieval, "read", lambda: subset)
+    monkeypatch.setattr(retrieval, "load_subset", lambda: subset)
     monkeypatch.setattr(retrieval, "EMBEDDINGS", tmp_path / "embeddings.safetensors")
     made = retrieval.embed(two_pixels, torch.from_numpy(subset.images).unsqueeze(1) / 255)
     retrieval.write_embeddings({checkpoint.digest(two_pixels): made}, retrieval.EMBEDDINGS)
@@ -65,7 +65,7 @@ def test_neighbors_and_distances_by_hand(two_pixels, tiny_subset):
 def test_at_most_as_many_as_there_are(two_pixels, tiny_subset):
     assert len(retrieval.nearest(two_pixels, picture(1, 1), 50)) == 10
     assert len(retrieval.nearest(two_pixels, picture(1, 1))) == 5
-    assert retrieval.about(two_pixels) == {"subset": 10, "each": 1, "size": 2}
+    assert retrieval.describe_subset(two_pixels) == {"subset": 10, "each": 1, "size": 2}
 
 
 def test_embeddings_are_kept_as_bytes_of_unit_length(tmp_path):
@@ -81,7 +81,7 @@ def test_embeddings_are_kept_as_bytes_of_unit_length(tmp_path):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_training_image_is_its_own_nearest_neighbor(name):
     network = fashion_model.load(name, "cpu").network
-    subset = retrieval.read()
+    subset = retrieval.load_subset()
     for i in (0, 7, 321, len(subset.indices) - 1):
         pixels = torch.from_numpy(subset.images[i]).float().view(1, 1, 28, 28) / 255
         first, *rest = retrieval.nearest(network, pixels)
@@ -96,21 +96,21 @@ def test_a_training_image_is_its_own_nearest_neighbor(name):
 @pytest.mark.parametrize("kind", ["dataset", "drawing", "photo"])
 def test_the_kept_embeddings_are_those_of_the_committed_networks(kind):
     network = fashion_model.load("cnn", "cpu").networks[kind]
-    images, kept = retrieval.read().images, retrieval.embeddings_of(network)
+    images, kept = retrieval.load_subset().images, retrieval.embeddings_of(network)
     assert len(kept) == len(images)
     assert checkpoint.digest(network) in load_file(retrieval.EMBEDDINGS)
     same_batch = torch.from_numpy(images[:BATCH])  # lines are sketched by chance, batch by batch
     fresh = retrieval.embed(network, as_kind(same_batch, kind)[:6])
     assert (kept[:6] - fresh).abs().max() < 0.02
-    assert retrieval.about(network)["subset"] == len(images)
+    assert retrieval.describe_subset(network)["subset"] == len(images)
 
 
 def test_each_network_of_the_tutorials_form_is_asked_anew():
     """Also one that nobody has seen before."""
     torch.manual_seed(0)
     network = NeuralNetwork().eval()
-    count = len(retrieval.read().indices)
-    assert retrieval.about(network) == {"subset": count, "each": count // 10, "size": 512}
+    count = len(retrieval.load_subset().indices)
+    assert retrieval.describe_subset(network) == {"subset": count, "each": count // 10, "size": 512}
     assert len(retrieval.nearest(network, torch.rand(1, 1, 28, 28), 3)) == 3
 
 
@@ -133,7 +133,7 @@ def test_the_sheet_holds_training_images_evenly_drawn():
     if not datasets.DEBIAN.is_dir() and not datasets.DOWNLOADS.is_dir():
         pytest.skip("no Fashion-MNIST here: install Debian's package dataset-fashion-mnist")
     (images, labels), _ = datasets.split(*datasets.load_fashion_mnist(train=True))
-    subset = retrieval.read()
+    subset = retrieval.load_subset()
     assert len(set(subset.indices)) == len(subset.indices)
     assert labels[subset.indices].tolist() == [i % 10 for i in range(len(subset.indices))]
     assert np.array_equal(images[subset.indices].numpy(), subset.images)
@@ -143,7 +143,7 @@ def test_the_sheet_holds_training_images_evenly_drawn():
 def test_what_is_missing_or_damaged_is_told(two_pixels, tmp_path, monkeypatch):
     for name in ("none.png", "bad.png"):
         with pytest.raises(DataError, match="missing, damaged or no sheet"):
-            retrieval.read(tmp_path / name)
+            retrieval.load_subset(tmp_path / name)
         (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"no embeddings by this network.*--network embeddings"):
         retrieval.nearest(two_pixels, picture(1, 0))

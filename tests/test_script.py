@@ -138,6 +138,6 @@ def test_a_line_names_the_module_as_python_does():
     assert script.call("flatten", False) == "x = network.flatten(x)"
     assert script.call("linear_relu_stack.4", True) == "logits = network.linear_relu_stack[4](x)"
     network, _ = checkpoint.load("drawing", "cpu")
-    for name, module in explain.chain(network):
+    for name, module in explain.named_layers(network):
         path = script.call(name, False).removeprefix("x = ").removesuffix("(x)")
         assert eval(path, {"network": network}) is module  # noqa: S307

@@ -128,11 +128,11 @@ def confidences(first: float, second: float) -> dict[str, float]:
     ],
 )
 def test_the_answer_is_as_sure_as_its_confidences(first, second, expected):
-    assert sentences.answer(confidences(first, second), 0.1, True) == expected
+    assert sentences.answer(confidences(first, second), 0.1) == expected
 
 
 def test_out_of_distribution_is_said_first():
     for first, second in ((0.3, 0.2), (0.995, 0.003)):
-        sentence = sentences.answer(confidences(first, second), 0.71, False)
+        sentence = sentences.answer(confidences(first, second), 0.71)
         assert sentence == "None of these (71%). The closest of the ten classes is Shirt."
         assert sentence.values == {"first": "Shirt", "none": "71%"}

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safetensors.torch import save_file
 
 from fashion_model import InputError, checkpoint, datasets, retrieval, tutorial
 from fashion_model.networks import CLASSES, NeuralNetwork
-from fashion_model.tutorial import HELD_OUT, POINTS, Options, evaluate, source, train
+from fashion_model.tutorial import HELD_OUT, LOOP, POINTS, SEED, Options, evaluate, train
 
 
 def state(network):
@@ -31,14 +32,15 @@ def same(first, second):
 def test_the_loop_that_is_shown_ends_with_the_same_weights(options):
     *_, last = train(options)
     shown = {}
-    exec(source(options), shown)  # noqa: S102 - it is ours
+    exec(LOOP.format(**asdict(options), seed=SEED), shown)  # noqa: S102 - it is ours
     assert same(last.network.state_dict(), shown["model"].state_dict())
     assert not same(last.network.state_dict(), tutorial.untrained().state_dict())
 
 
 def test_the_loop_says_the_chosen_numbers():
-    text = source(Options(learning_rate=0.01, batch_size=32, epochs=7, optimizer="Adam"))
-    for part in ("lr=0.01", "batch_size=32", "range(7)", "torch.optim.Adam(", 'read("bundled")'):
+    options = Options(learning_rate=0.01, batch_size=32, epochs=7, optimizer="Adam")
+    text = LOOP.format(**asdict(options), seed=SEED)
+    for part in ("lr=0.01", "batch_size=32", "range(7)", "torch.optim.Adam(", '("bundled")'):
         assert part in text
     assert "{" not in text
 
@@ -73,9 +75,9 @@ def test_it_ends_in_time_with_a_last_point():
 
 
 def test_what_is_held_out_is_not_learned_from():
-    (images, labels), (held_images, held_labels) = tutorial.read("bundled")
+    (images, labels), (held_images, held_labels) = tutorial.load_images("bundled")
     assert len(held_images) == HELD_OUT
-    assert len(images) + HELD_OUT == len(retrieval.read().images)
+    assert len(images) + HELD_OUT == len(retrieval.load_subset().images)
     assert torch.equal(held_labels.bincount(), torch.full((10,), HELD_OUT // 10))
     assert torch.equal(labels[:10], torch.arange(10))
     assert images.dtype == torch.uint8
@@ -88,7 +90,7 @@ def test_all_images_are_those_of_the_training_set(monkeypatch):
     asked = []
     monkeypatch.setattr(datasets, "is_installed", lambda: True)
     monkeypatch.setattr(datasets, "load_fashion_mnist", lambda train: asked.append(train) or whole)
-    (images, labels), (held_images, held_labels) = tutorial.read("all")
+    (images, labels), (held_images, held_labels) = tutorial.load_images("all")
     assert asked == [True]  # never the test images
     assert torch.equal(torch.cat([images, held_images]), whole[0])
     assert torch.equal(torch.cat([labels, held_labels]), whole[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from fashion_model.calibration import OUT_OF_DISTRIBUTION
 from fashion_model.classifier import Classifier
 from fashion_model.errors import InputError
 from fashion_model.evaluation.scores import Outcome
@@ -33,9 +34,7 @@ def select(outcomes: Sequence[Outcome], most: int = MOST) -> list[Outcome]:
     return [*_interleave(failed), *_interleave(rest)][:most]
 
 
-def draw_sheet(
-    classifier: Classifier, outcomes: Sequence[Outcome], path: str | Path, most: int = MOST
-) -> None:
+def draw_sheet(classifier: Classifier, outcomes: Sequence[Outcome], path: str | Path) -> None:
     """Draw select(outcomes) into the PNG file path: picture, cut-out, network input, answer, truth.
 
     Text is green where the answer is right, red where it is wrong or missing, and gray of another
@@ -43,7 +42,7 @@ def draw_sheet(
     """
     from matplotlib.figure import Figure  # slow to import; a Figure alone needs no display
 
-    picked = select(outcomes, most)
+    picked = select(outcomes)
     rows = max(1, -(-len(picked) // COLUMNS))
     figure = Figure(figsize=(4 * COLUMNS, 2 * rows), layout="constrained")
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
@@ -61,7 +60,7 @@ def draw_sheet(
 def _failed(outcome: Outcome) -> bool:
     if outcome.role == "scored":
         return not outcome.right
-    return outcome.role == "other" and outcome.out_of_distribution < 0.5
+    return outcome.role == "other" and outcome.out_of_distribution < OUT_OF_DISTRIBUTION
 
 
 def _interleave(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -65,7 +65,7 @@ class DatasetScore:
     bins: list[Bin]
 
 
-def evaluate(
+def evaluate_images(
     classifier: Classifier, images: torch.Tensor, labels: torch.Tensor, batch: int = 1000
 ) -> DatasetScore:
     """One pass over Fashion-MNIST images, uint8 (N, 28, 28), with labels int64 (N,)."""

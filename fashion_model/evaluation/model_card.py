@@ -12,9 +12,10 @@ from torch import nn
 
 from fashion_model import checkpoint
 from fashion_model.classifier import KINDS, Classifier
-from fashion_model.explain import chain, one_line
+from fashion_model.explain import named_layers, summarize
+from fashion_model.networks import parameter_count
 from fashion_model.preprocessing import ModelInput
-from fashion_model.preprocessing.decode import Source
+from fashion_model.preprocessing.decode import ImageLike
 
 DIGITS = 5  # of each figure in a checkpoint's card
 RUNS = 5  # whose median is the time
@@ -53,10 +54,6 @@ def accuracy(card: dict[str, Any], kind: str) -> float | None:
     return results["scores"][0]["accuracy"] if results else None
 
 
-def parameter_count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def save_results(path: str | Path, kind: str, results: dict[str, Any]) -> None:
     """Write results into the card of the checkpoint at path, as its "results" for this kind.
 
@@ -86,8 +83,8 @@ def folder_results(score: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def _about(network: nn.Module, card: dict[str, Any]) -> dict[str, Any]:
     layers = [
-        {"name": name, "module": one_line(module), "parameters": parameter_count(module)}
-        for name, module in chain(network)
+        {"name": name, "module": summarize(module), "parameters": parameter_count(module)}
+        for name, module in named_layers(network)
     ]
     return {
         "card": {key: value for key, value in card.items() if key != "results"},
@@ -117,7 +114,7 @@ class Comparison:
 
 def compare(
     classifiers: Mapping[str, Classifier],
-    image: Source,
+    image: ImageLike,
     kind: str = "auto",
     point: tuple[float, float] | None = None,
 ) -> list[Comparison]:

@@ -75,7 +75,7 @@ def scores_text(scores: Sequence[Score]) -> str:
     return f"{_table(head, rows, left=(0, len(head) - 1))}\n\n{LEGEND}"
 
 
-def plot(score: DatasetScore, path: str | Path, title: str = "") -> None:
+def plot(score: DatasetScore, path: str | Path, title: str) -> None:
     """Draw the confusion matrix and the reliability diagram into the PNG file path."""
     from matplotlib.figure import Figure  # slow to import; a Figure alone needs no display
 
@@ -84,7 +84,7 @@ def plot(score: DatasetScore, path: str | Path, title: str = "") -> None:
     _draw_confusion(matrix, score.confusion)
     matrix.set_title(f"Confusion matrix: {_percent(score.accuracy)} of {score.count:,} right")
     _draw_reliability(reliability, score.bins, score.ece)
-    figure.suptitle(title or f"{score.count:,} test images", fontsize=15, fontweight="bold")
+    figure.suptitle(title, fontsize=15, fontweight="bold")
     figure.savefig(path, format="png", dpi=110)
 
 
@@ -153,8 +153,8 @@ def _score_row(s: Score) -> tuple[str, ...]:
     )
 
 
-def _label_row(s: LabelScore, most: int = 3) -> tuple[str, ...]:
-    answers = [f"{name} {count}" for name, count in list(s.answers.items())[:most]]
+def _label_row(s: LabelScore) -> tuple[str, ...]:
+    answers = [f"{name} {count}" for name, count in list(s.answers.items())[:3]]
     label = s.label if s.role == "scored" else f"{s.label} ({s.role})"
     return (
         s.source,

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from fashion_model.classifier import OUT_OF_DISTRIBUTION
+from fashion_model.calibration import OUT_OF_DISTRIBUTION
 from fashion_model.datasets import LabeledPicture
 from fashion_model.evaluation import metrics
 from fashion_model.evaluation.metrics import Bin
@@ -107,7 +107,6 @@ class LabelScore:
     accuracy: float | None  # None unless scored
     confidence: float  # mean
     answers: dict[str, int]
-    mistake: str | None  # the most frequent wrong answer, None where there is none
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,6 @@ def score(name: str, outcomes: Sequence[Outcome], garments: Sequence[Outcome] = 
 def _score_label(outcomes: Sequence[Outcome]) -> LabelScore:
     """outcomes: of one label, at least one."""
     first = outcomes[0]
-    wrong = Counter(o.answer for o in outcomes if not o.right).most_common(1)
     return LabelScore(
         source=first.picture.origin,
         kind=first.picture.kind,
@@ -212,7 +210,6 @@ def _score_label(outcomes: Sequence[Outcome]) -> LabelScore:
         accuracy=_mean([o.right for o in outcomes]) if first.role == "scored" else None,
         confidence=_mean([o.confidence for o in outcomes]) or 0.0,
         answers=dict(Counter(o.answer for o in outcomes).most_common()),
-        mistake=wrong[0][0] if wrong and first.role == "scored" else None,
     )
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from fashion_model.errors import InputError
-from fashion_model.preprocessing import drawing, photo, segmentation
+from fashion_model.preprocessing import drawing, photo
 from fashion_model.preprocessing.dataset_image import exact_dataset_image, find_dataset_image
 from fashion_model.preprocessing.drawing import FAINTEST
 from fashion_model.preprocessing.geometry import WHOLE, Box, as_rgb
@@ -42,11 +42,11 @@ class ModelInput:
     """What a network reads of one picture, and where in the picture it comes from.
 
     kind: "dataset" (a Fashion-MNIST image, taken as it is), "drawing" or "photo". tensor: float32
-    (1, C, H, W) in [0, 1]. It is (1, 1, 28, 28), the garment bright on black; in detail, a drawing
-    is (1, 2, 112, 112), its lines and what they enclose, and a photo (1, 3, S, S) in color.
-    picture: upright, "L" or "RGB". box: the square of it that tensor shows, (left, top, right,
-    bottom) in shares of its width and height; it may reach past it. mask: float32 (96, 96) over
-    the whole picture, 1 on the garment; None where no garment was cut out.
+    (1, C, H, W) in [0, 1]. It is (1, 1, 28, 28), the garment bright on black; at high resolution,
+    a drawing is (1, 2, 112, 112), its lines and what they enclose, and a photo (1, 3, S, S) in
+    color. picture: upright, "L" or "RGB". box: the square of it that tensor shows, (left, top,
+    right, bottom) in shares of its width and height; it may reach past it. mask: float32 (96, 96)
+    over the whole picture, 1 on the garment; None where no garment was cut out.
     """
 
     kind: str
@@ -61,13 +61,13 @@ def preprocess(
     detectors: Detectors,
     kind: str = "auto",
     point: tuple[float, float] | None = None,
-    in_detail: Collection[str] = (),
+    high_resolution: Collection[str] = (),
 ) -> ModelInput:
     """What a network reads of picture, an upright RGB or L image.
 
     kind "auto" decides from the picture. point, (x, y) in shares of width and height, says where
-    the garment of a photo is. in_detail: the kinds to read so, see ModelInput. Raises InputError
-    if there is nothing in the picture.
+    the garment of a photo is. high_resolution: the kinds to read so, see ModelInput.
+    Raises InputError if there is nothing in the picture.
     """
     check_kind(kind)
     array = np.asarray(picture)
@@ -79,19 +79,19 @@ def preprocess(
     _check_contrast(picture)
     kind = kind if point is None else "photo"
     if kind == "auto":
-        logits, drawing_logit = segmentation.mask_logits(as_rgb(array), detectors.segmenter)
+        logits, drawing_logit = photo.mask_logits(as_rgb(array), detectors.segmenter)
         lines = _lines(array, logits) if drawing_logit > 0 else None
         kind = "photo" if lines is None else "drawing"
     if kind == "drawing":
         lines = drawing.strokes(array) if lines is None else lines
-        read = drawing.in_detail if kind in in_detail else drawing.as_fashion_mnist
+        read = drawing.lines_and_inside if kind in high_resolution else drawing.as_fashion_mnist
         return ModelInput(kind, read(lines), picture, lines.box)
-    if kind in in_detail:
+    if kind in high_resolution:
         mask = None if point is None else _tapped_mask(as_rgb(array), detectors, point)
         tensor, box = photo.in_color(picture, point, mask)
     else:
         rgb = as_rgb(array)
-        mask = segmentation.segment(rgb, detectors.segmenter, point, logits)
+        mask = photo.segment(rgb, detectors.segmenter, point, logits)
         tensor, box = photo.as_fashion_mnist(rgb, mask)
     return ModelInput(kind, tensor, picture, box, None if mask is None else mask[0, 0])
 
@@ -109,7 +109,7 @@ def _tapped_mask(
 ) -> torch.Tensor | None:
     """The mask of the garment at point; None where none stands out there."""
     try:
-        return segmentation.segment(rgb, detectors.segmenter, point)
+        return photo.segment(rgb, detectors.segmenter, point)
     except InputError:
         return None
 
@@ -170,7 +170,7 @@ def plain_lines(array: np.ndarray[Any, Any]) -> drawing.Strokes | None:
     if abs(int(paper) - int(ink)) < CONTRAST:
         return None
     try:
-        drawn = drawing.strokes(array, counts)
+        drawn = drawing.strokes(array)
     except InputError:
         return None
     return drawn if drawn.thickness <= drawing.BROADEST else None

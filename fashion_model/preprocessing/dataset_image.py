@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from fashion_model.preprocessing.color_maps import Floats, values_of
-from fashion_model.preprocessing.image_squares import (
+from fashion_model.preprocessing.plots import (
     SIDE,
+    Floats,
     PixelBox,
     Pixels,
     framed_squares,
     squares_on_paper,
+    values_of,
     whole_square,
 )
 

@@ -15,10 +15,10 @@ from fashion_model.preprocessing.image_file import (
     damaged,
     open_picture,
     orientation,
-    read,
+    read_file,
 )
 
-Source = Image.Image | str | os.PathLike[str] | bytes | bytearray | npt.NDArray[Any]
+ImageLike = Image.Image | str | os.PathLike[str] | bytes | bytearray | npt.NDArray[Any]
 
 LONGEST = 1_024  # pixels: longest side of what comes out
 
@@ -26,7 +26,7 @@ _STRIP_PIXELS = 4_000_000  # converted at a time, which bounds the memory
 _CORNERS = 0.05  # share of transparent area up to which it is no shape: rounded corners
 
 
-def decode(source: Source, longest: int = LONGEST) -> Image.Image:
+def decode(source: ImageLike, longest: int = LONGEST) -> Image.Image:
     """The picture upright, opaque, without its metadata, at most `longest` pixels long.
 
     source: a PIL image of any mode, a path, an encoded picture's bytes, or an array (H, W),
@@ -43,7 +43,7 @@ def decode(source: Source, longest: int = LONGEST) -> Image.Image:
     elif isinstance(source, bytes | bytearray | memoryview):
         picture = open_picture(bytes(source), longest)
     elif isinstance(source, str | os.PathLike):
-        picture = open_picture(read(source), longest)
+        picture = open_picture(read_file(source), longest)
     else:
         raise InputError(
             f"a {type(source).__name__} is no picture. Pass a PIL image, a path, bytes or an array."

@@ -40,12 +40,9 @@ class Strokes(NamedTuple):
     thickness: float
 
 
-def strokes(picture: np.ndarray, counts: np.ndarray | None = None) -> Strokes:
-    """The strokes in picture, uint8 (H, W) or (H, W, 3). Raises InputError for a blank one.
-
-    counts: see ink.
-    """
-    marks = ink(picture, counts)
+def strokes(picture: np.ndarray) -> Strokes:
+    """The strokes in picture, uint8 (H, W) or (H, W, 3). Raises InputError for a blank one."""
+    marks = ink(picture)
     height, width = marks.shape[-2:]
     top, bottom, left, right = bounds(marks)
     line = (fit(marks[..., top:bottom, left:right], SIDE) > 0.35).float()
@@ -70,7 +67,7 @@ def thickening(thickness: float) -> int:
     return round(max(0.0, (THIN - thickness) / 2))
 
 
-def in_detail(drawn: Strokes) -> torch.Tensor:
+def lines_and_inside(drawn: Strokes) -> torch.Tensor:
     """The lines of drawn and what they enclose: (1, 2, SIDE, SIDE) in [0, 1]."""
     lines = thickened(drawn)
     return torch.cat([lines, enclosed(lines)], 1)
@@ -90,19 +87,18 @@ def filled(line: np.ndarray) -> np.ndarray:
     return ndimage.binary_erosion(whole)[FRINGE:-FRINGE, FRINGE:-FRINGE] | line
 
 
-def ink(picture: np.ndarray, counts: np.ndarray | None = None) -> torch.Tensor:
+def ink(picture: np.ndarray) -> torch.Tensor:
     """How far each pixel of picture, uint8 (H, W) or (H, W, 3), is ink: (1, 1, H, W) in [0, 1].
 
     The paper is the plane that fits the picture's border best, color by color, so that uneven
     light on a photographed sheet is not ink; where that is no plane, what most of each pixel's
-    surroundings differ by is light too. counts: how many of the pixels of a gray picture have
-    each of the 256 tones, if the caller knows. Raises InputError where nothing is drawn.
+    surroundings differ by is light too. Raises InputError where nothing is drawn.
     """
     paper = one_tone(picture)
     if paper is not None:  # the plane is level: what a pixel is depends on its tone alone
         tones = torch.arange(256).float() / 255
         difference = (tones - tones[paper]).abs()
-        counts = np.bincount(picture.ravel(), minlength=256) if counts is None else counts
+        counts = np.bincount(picture.ravel(), minlength=256)
         by_tone = _inked(difference, _darkest(difference, torch.from_numpy(counts))).numpy()
         return torch.from_numpy(by_tone.take(picture))[None, None]
     rgb = as_rgb(picture)

@@ -49,7 +49,7 @@ class _Parts(io.BytesIO):
         return super().read(size)
 
 
-def read(path: str | os.PathLike[str]) -> bytes:
+def read_file(path: str | os.PathLike[str]) -> bytes:
     """A regular file's bytes. Pipes and devices are refused, never waited for."""
     name = repr(Path(path).name[:80])  # without its folders: they may be the server's own
     try:
@@ -173,13 +173,11 @@ def _with_needed_tags(tiff: bytes) -> bytes:
 
 def _open_heic(content: bytes) -> Image.Image:
     """The first picture of a HEIC file, upright already, its pixels decoded."""
+    more = dict.fromkeys(("THUMBNAILS", "DEPTH_IMAGES", "AUX_IMAGES"), False)
     try:
         import pi_heif  # 19 ms and 5 MB, which only those who send such photos pay
-    except ImportError as error:
-        raise _what_instead(content) from error
-    more = dict.fromkeys(("THUMBNAILS", "DEPTH_IMAGES", "AUX_IMAGES"), False)
-    vars(pi_heif.options).update(DECODE_THREADS=1, **more)
-    try:
+
+        vars(pi_heif.options).update(DECODE_THREADS=1, **more)
         heif = pi_heif.open_heif(content)
         width, height = heif.size
         check_size(width, height, MAX_PIXELS_OF["HEIF"])
@@ -238,7 +236,7 @@ def _too_many(name: str, parts: str) -> InputError:
 
 
 def _what_instead(content: bytes) -> InputError:
-    name = "HEIC photos" if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS else None
+    name = None
     if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         name = "TIFF files of this kind"
     if b"<svg" in content[:1_000].lower():

@@ -1,7 +1,7 @@
 """What networks that name classes learn by: their loss, their batches, and their figures."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -13,17 +13,16 @@ from torch.nn import functional as F
 
 from fashion_model.calibration import fit
 from fashion_model.classifier import LONGEST
-from fashion_model.datasets import LabeledPicture, corrected
+from fashion_model.datasets import LabeledPicture, correct_labels
 from fashion_model.errors import InputError
 from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.augment import Augmentation
-from fashion_model.training.initialization import fold
-from fashion_model.training.pictures import NONE, Pictures, one_hot
+from fashion_model.training.pictures import NONE, PixelDataset, one_hot
 from fashion_model.training.trainer import TrainConfig
 
 BATCH = 1000  # pictures at a time, where nothing is learned
-NO_DETECTORS = Detectors(nn.Identity())  # a picture of a known kind, in detail, needs none
+NO_DETECTORS = Detectors(nn.Identity())  # a picture of a known kind, at high resolution, needs none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +62,10 @@ LabeledBatch = tuple[torch.Tensor, torch.Tensor]  # (N, C, H, W), and targets bo
 PeopleBatch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # and confidences (N, 10)
 
 
-class Labels:
+class LabelTask:
     """Batches of pictures, each learned once an epoch, and their loss."""
 
-    def __init__(self, pictures: Pictures, config: LabelConfig, device: torch.device) -> None:
+    def __init__(self, pictures: PixelDataset, config: LabelConfig, device: torch.device) -> None:
         self.pixels, self.targets = pictures.pixels.to(device), pictures.targets.to(device)
         self.config = config
         self.steps = math.ceil(len(pictures) / config.batch)
@@ -83,11 +82,11 @@ class Labels:
         return label_loss(network(x), targets, self.config.smoothing).mean()
 
 
-class PeoplesPictures:
+class PeopleTask:
     """Batches of people's pictures and a share of Fashion-MNIST's, and their loss."""
 
     def __init__(
-        self, own: Pictures, people: Pictures, config: PeopleConfig, device: torch.device
+        self, own: PixelDataset, people: PixelDataset, config: PeopleConfig, device: torch.device
     ) -> None:
         targets = torch.cat([own.targets, people.targets])
         confidences = torch.zeros(targets.shape)  # zeros: nobody was asked
@@ -128,19 +127,14 @@ def logits_of(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     return torch.cat([network(as_input(p.to(device))).float().cpu() for p in pixels.split(BATCH)])
 
 
-def accuracy(network: nn.Module, pictures: Pictures) -> float:
+def accuracy(network: nn.Module, pictures: PixelDataset) -> float:
     """The share of the pictures with a target for which the largest logit is that of one."""
     known = pictures.targets.any(1)
     answers = logits_of(network, pictures.pixels[known]).argmax(1, keepdim=True)
     return pictures.targets[known].gather(1, answers).float().mean().item()
 
 
-def watcher(pictures: Pictures) -> Callable[[nn.Module], dict[str, float]]:
-    """For Trainer.fit: the accuracy of the network on pictures that it does not learn."""
-    return lambda network: {"validation": accuracy(fold(network), pictures)}
-
-
-def calibrations(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[str, Any]:
+def calibrations(network: nn.Module, held_out: Mapping[str, PixelDataset]) -> dict[str, Any]:
     """A card's "calibration", for each kind of picture with garments held out: a temperature.
 
     mlp-people learned things as equal confidences, and of these the confidence tells more (AUROC
@@ -158,14 +152,17 @@ def calibrations(network: nn.Module, held_out: Mapping[str, Pictures]) -> dict[s
 def held_out_inputs(
     labeled: Sequence[LabeledPicture], kind: str
 ) -> Iterator[tuple[torch.Tensor, tuple[int, ...]]]:
-    """What a network reads of each picture of this kind in detail, and its targets, as it is
-    scored."""
-    for item in corrected(labeled):
+    """What a network reads of each picture of this kind at high resolution, and its targets, as
+    it is scored."""
+    for item in correct_labels(labeled):
         if item.kind != kind or item.vague:
             continue
         picture = decode(item.path, longest=LONGEST)
         with suppress(InputError):
-            yield preprocess(picture, NO_DETECTORS, kind, in_detail=[kind]).tensor, item.targets
+            yield (
+                preprocess(picture, NO_DETECTORS, kind, high_resolution=[kind]).tensor,
+                item.targets,
+            )
 
 
 def held_out_scores(

@@ -159,7 +159,7 @@ def ensemble_confidences(teachers: Sequence[Teacher], x: torch.Tensor) -> torch.
     return log_p.mean(0).softmax(1)
 
 
-class TeachersViews:
+class DistillationTask:
     """Batches of what a teacher says of views of pixels uint8 (N, 28, 28), and their loss."""
 
     def __init__(

@@ -25,8 +25,8 @@ from fashion_model.training.classification import LabeledBatch
 from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
 from fashion_model.training.drawing_fields import Variation, redraw
 from fashion_model.training.job import Card, Job
-from fashion_model.training.pictures import NONE, balanced, one_hot, with_targets
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.pictures import NONE, one_hot, sampling_weights, with_targets
+from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import Trainer
 
@@ -35,7 +35,7 @@ from fashion_model.training.trainer import Trainer
 SHARES = {"doodle": 0.24, "vector": 0.20, "icon": 0.10, "other": 0.36, "sketch": 0.10}
 SKETCHES = 8_000
 AROUND = 8  # pixels of paper around a drawing, where the photo network is asked about it
-POWER = 0.5  # of a label's rarity within its source, see pictures.balanced
+POWER = 0.5  # of a label's rarity within its source, see pictures.sampling_weights
 
 DrawingExample = tuple[str, str, Image.Image, tuple[int, ...]]  # source, label, picture, targets
 
@@ -105,7 +105,7 @@ class Material:
         )
 
 
-class Drawings:
+class DrawingTask:
     """Batches of drawings, each drawn anew whenever it is shown, and their loss."""
 
     def __init__(
@@ -141,14 +141,14 @@ def of_photos(network: nn.Module) -> Teacher:
 
 def train(job: Job, material: Material, about: str) -> tuple[nn.Module, Card]:
     """The drawing network, and what its card tells of its training; about: what it learns."""
-    drawing, first = job.fit("drawing", CONFIG, Drawings(material, CONFIG), about)
-    photo, _ = checkpoint.load("photo", job.on)
-    drawing = drawing.to(job.on).to(memory_format=torch.channels_last)
+    drawing, first = job.fit("drawing", CONFIG, DrawingTask(material, CONFIG), about)
+    photo, _ = checkpoint.load("photo", job.torch_device)
+    drawing = drawing.to(job.torch_device).to(memory_format=torch.channels_last)
     teachers: list[Teacher] = [copy.deepcopy(drawing).eval(), of_photos(photo)]
     digests = [checkpoint.digest(each) for each in (drawing, photo)]
     data = f"{about}, taught by {' '.join(digest[:12] for digest in digests)}"
-    trainer = Trainer(drawing, job.config(STUDENT), seed=job.seed + 1, data=data)
-    network, card = job.run(trainer, Drawings(material, STUDENT, teachers), 1)
+    trainer = Trainer(drawing, job.with_epochs(STUDENT), seed=job.seed + 1, data=data)
+    network, card = job.run(trainer, DrawingTask(material, STUDENT, teachers), 1)
     about_first = {key: first[key] for key in ("seed", "epochs", "config", "seconds")}
     about_teachers = [
         {"network": "drawing", "digest": digests[0], **about_first},
@@ -165,7 +165,7 @@ def _weights(names: Sequence[tuple[str, str]]) -> torch.Tensor:
     for source, share in SHARES.items():
         rows = [row for row, name in enumerate(names) if name[0] == source]
         if rows:
-            weights[rows] = share * balanced([names[row][1] for row in rows], POWER)
+            weights[rows] = share * sampling_weights([names[row][1] for row in rows], POWER)
     return weights
 
 
@@ -179,6 +179,6 @@ def items(
             known = picture.origin if picture.origin in SHARES else "doodle"
             source = "other" if targets == (NONE,) else known
             yield source, picture.label, decode(picture.path), targets
-    wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
-    for sketch, label in sketches(wardrobe, generator):
+    garments = Garments.sample(*fashion_mnist, SKETCHES, rng)
+    for sketch, label in sketches(garments, generator):
         yield "sketch", CLASSES[label], sketch, (label,)

@@ -18,12 +18,12 @@ from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.networks import Segmenter
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import as_rgb
-from fashion_model.preprocessing.segmentation import SIDE, small
+from fashion_model.preprocessing.photo import SIDE, small
 from fashion_model.training.segmentation import render_drawings
 from fashion_model.training.synthesis.garments import (
     Array,
+    Garments,
     Rng,
-    Wardrobe,
     as_bytes,
     camera_effects,
     ground,
@@ -112,16 +112,16 @@ def _sources(
 ) -> Iterator[tuple[str, bool, Iterator[Image.Image]]]:
     """Kinds of pictures, each with its name and whether it is drawings."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    wardrobe = Wardrobe.sample(*fashion_mnist, GARMENTS, rng)
+    garments = Garments.sample(*fashion_mnist, GARMENTS, rng)
     sheets = [item for item in labeled if item.kind == "drawing"]
     photos = [item for item in labeled if item.kind == "photo"]
-    lines = [*_by_people(sheets, rng, generator), *_made_up(wardrobe, generator)]
+    lines = [*_by_people(sheets, rng, generator), *_made_up(garments, generator)]
     yield "sheets", True, (photograph_drawing(line, rng) for line in lines)
     yield "sheets as of the masks", True, _render_drawings(lines, generator)
     yield "plain sheets", True, (decode(item.path) for item in sheets)
     yield "photos", False, _photos(photos, rng)
-    yield "products", False, (product(rng, wardrobe) for _ in range(EACH))
-    yield "snapshots", False, (Image.fromarray(snapshot(rng, wardrobe)[0]) for _ in range(EACH))
+    yield "products", False, (product(rng, garments) for _ in range(EACH))
+    yield "snapshots", False, (Image.fromarray(snapshot(rng, garments)[0]) for _ in range(EACH))
     grounds = (camera_effects(rng, ground(rng, SIDE)) for _ in range(EACH))
     yield "grounds", False, (Image.fromarray(as_bytes(each)) for each in grounds)
 
@@ -139,10 +139,10 @@ def _by_people(
         yield line[0, 0].numpy()
 
 
-def _made_up(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[Array]:
+def _made_up(garments: Garments, generator: torch.Generator) -> Iterator[Array]:
     """EACH drawings: of Fashion-MNIST's images, and scribbles, as many of each."""
     half = EACH // 2
-    pixels, masks = (torch.from_numpy(each[:half]) for each in (wardrobe.pixels, wardrobe.masks))
+    pixels, masks = (torch.from_numpy(each[:half]) for each in (garments.pixels, garments.masks))
     lines = sketch(pixels, masks, generator), scribbles(EACH - half, generator)
     yield from torch.cat(lines)[:, 0].numpy()
 

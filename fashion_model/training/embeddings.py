@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from fashion_model import retrieval
 from fashion_model.preprocessing import drawing, photo
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.sketches import sketch
 
 SIDE = 84  # pixels a side of an image that is shown as a photo
@@ -17,7 +17,7 @@ BATCH = 50
 
 def embeddings(network: nn.Module, kind: str) -> torch.Tensor:
     """What network makes of each image, as a picture of this kind: float32 (N, D)."""
-    images = torch.from_numpy(retrieval.read().images)
+    images = torch.from_numpy(retrieval.load_subset().images)
     found = [
         retrieval.embed(network, as_kind(part, kind))
         for part in tqdm(images.split(BATCH), desc=kind)
@@ -32,13 +32,13 @@ def as_kind(images: torch.Tensor, kind: str) -> torch.Tensor:
     """
     if kind == "dataset":
         return images.unsqueeze(1).float() / 255
-    masks = Wardrobe.of(images.numpy(), np.zeros(len(images))).masks
+    masks = Garments.from_images(images.numpy(), np.zeros(len(images))).masks
     if kind == "photo":
         pairs = zip(images.numpy(), masks, strict=True)
         return torch.cat([photo.in_color(in_gray(*pair))[0] for pair in pairs])
     lines = sketch(images, torch.from_numpy(masks), torch.Generator().manual_seed(0))
     sheets = ((1 - lines[:, 0]) * 255).byte().numpy()
-    return torch.cat([drawing.in_detail(drawing.strokes(sheet)) for sheet in sheets])
+    return torch.cat([drawing.lines_and_inside(drawing.strokes(sheet)) for sheet in sheets])
 
 
 def in_gray(pixels: np.ndarray, mask: np.ndarray) -> Image.Image:

@@ -12,9 +12,9 @@ from fashion_model import checkpoint
 from fashion_model import datasets as data
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import DataError
-from fashion_model.training.classification import watcher
+from fashion_model.training.classification import accuracy
 from fashion_model.training.initialization import fold, untrained
-from fashion_model.training.pictures import Pictures
+from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import TrainConfig, Trainer
 
 HELD_OUT = 3  # the fold of senders, of datasets.group_fold's five, that no training sees
@@ -35,7 +35,7 @@ Config = TypeVar("Config", bound=TrainConfig)
 Card = dict[str, Any]
 
 
-class Source(Protocol):
+class Task(Protocol):
     """What a network is trained on: steps batches an epoch, and the loss of one."""
 
     steps: int
@@ -67,14 +67,14 @@ class Job:
         return self.out or checkpoint.resolve(self.network)
 
     @property
-    def on(self) -> torch.device:
-        return checkpoint.detect_device() if self.device is None else torch.device(self.device)
+    def torch_device(self) -> torch.device:
+        return checkpoint.detect_device(self.device)
 
-    def fashion_mnist(self) -> tuple[Pairs, Pairs]:
+    def load_fashion_mnist(self) -> tuple[Pairs, Pairs]:
         """Images and labels to learn, and those of the validation."""
         return data.split(*data.load_fashion_mnist(True, self.data))
 
-    def people(self) -> tuple[list[LabeledPicture], list[LabeledPicture]]:
+    def load_people(self) -> tuple[list[LabeledPicture], list[LabeledPicture]]:
         """Pictures by people: those to learn, and those of senders who are held out."""
         if self.pictures is None:
             raise DataError(
@@ -91,43 +91,42 @@ class Job:
         self,
         architecture: str,
         config: TrainConfig,
-        source: Source,
+        task: Task,
         about: str,
         member: int = 0,
-        watched: Pictures | None = None,
+        watched: PixelDataset | None = None,
     ) -> tuple[nn.Module, Card]:
         """A network of this architecture, trained and folded, and what its card tells of that.
 
-        about: what the source is, in words. watched: pictures whose accuracy the bar shows.
+        about: what the task learns from, in words. watched: pictures whose accuracy the bar shows.
         """
         seed = self.seed + member
-        network = untrained(architecture, seed, self.on)
-        trainer = Trainer(network, self.config(config), seed=seed, data=about)
-        network, card = self.run(trainer, source, member, watched)
+        network = untrained(architecture, seed, self.torch_device)
+        trainer = Trainer(network, self.with_epochs(config), seed=seed, data=about)
+        network, card = self.run(trainer, task, member, watched)
         return network, {"architecture": architecture, **card}
 
-    def config(self, config: Config) -> Config:
+    def with_epochs(self, config: Config) -> Config:
         """config with the epochs that are asked for."""
         return config if self.epochs is None else replace(config, epochs=self.epochs)
 
     def run(
         self,
         trainer: Trainer,
-        source: Source,
+        task: Task,
         member: int = 0,
-        watched: Pictures | None = None,
+        watched: PixelDataset | None = None,
     ) -> tuple[nn.Module, Card]:
         """The network of trainer, trained and folded, and what its card tells of that."""
+
+        def watch(average: nn.Module) -> dict[str, float]:
+            return {"validation": accuracy(fold(average), watched)} if watched else {}
+
         average = trainer.fit(
-            source.batches,
-            source.loss,
-            source.steps,
-            state=self.state(member),
-            watch=None if watched is None else watcher(watched),
+            task.batches, task.loss, task.steps, state=self.state_path(member), watch=watch
         )
         network = fold(average).to(memory_format=torch.contiguous_format)  # as it will be loaded
-        count = sum(p.numel() for p in network.parameters())
-        return network, {"parameters": count, **trainer.card()}
+        return network, trainer.card()
 
     def save(self, network: nn.Module, card: Card, dtype: torch.dtype | None = None) -> Path:
         """Write the checkpoint, as dtype; no state of its training is needed any more."""
@@ -136,7 +135,7 @@ class Job:
             state.unlink()
         return self.path
 
-    def state(self, member: int = 0) -> Path:
+    def state_path(self, member: int = 0) -> Path:
         """What an interrupted training goes on from."""
         return self.path.with_suffix(f".{member}.training")
 

@@ -17,7 +17,7 @@ from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.training.classification import as_input, logits_of
-from fashion_model.training.synthesis.garments import Rng, Wardrobe
+from fashion_model.training.synthesis.garments import Garments, Rng
 from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import TrainConfig
 
@@ -30,7 +30,7 @@ _FILTERS = ("BOX", "BILINEAR", "BICUBIC", "LANCZOS")
 LineBatch = tuple[torch.Tensor, int]  # (2n, 1, 28, 28), and n: so many of them are lines, the first
 
 
-class Lines:
+class LineTask:
     """Batches of line drawings and of Fashion-MNIST's images, as many of each, and their loss."""
 
     def __init__(
@@ -43,10 +43,10 @@ class Lines:
         """labeled: drawings by people, and photos, which are left out."""
         rng = np.random.default_rng(seed)
         drawings = _drawings(labeled)
-        wardrobe = Wardrobe.sample(*fashion_mnist, SKETCHES, rng)
+        garments = Garments.sample(*fashion_mnist, SKETCHES, rng)
         generator = torch.Generator().manual_seed(seed)
-        copies = [COPIES] * len(drawings) + [1] * len(wardrobe.labels)
-        made_up = tqdm(sketches(wardrobe, generator), desc="sketches", mininterval=5.0)
+        copies = [COPIES] * len(drawings) + [1] * len(garments.labels)
+        made_up = tqdm(sketches(garments, generator), desc="sketches", mininterval=5.0)
         drawings += [picture for picture, _ in made_up]
         self.lines = _bitmaps(np.repeat(np.arange(len(drawings)), copies), drawings, rng)
         self.images, self.batch = fashion_mnist[0], config.batch

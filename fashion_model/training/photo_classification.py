@@ -87,7 +87,7 @@ STUDENT = replace(
 )
 
 
-class Photos:
+class PhotoTask:
     """Batches of views of pools, mixed as POOLS says, and their loss.
 
     teachers: networks that learned the same pictures; none where labels alone count. imagenet: the
@@ -177,13 +177,17 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     Raises DataError where ImageNet's weights are missing.
     """
     cards: list[Card] = []
-    imagenet = cast(EfficientNetLite0, fold(pretrained(1000)).requires_grad_(False).to(job.on))
+    imagenet = cast(
+        EfficientNetLite0, fold(pretrained(1000)).requires_grad_(False).to(job.torch_device)
+    )
     imagenet.to(memory_format=torch.channels_last)
 
     def fit(network: nn.Module, config: PhotoConfig, *teachers: Teacher) -> EfficientNetLite0:
         """What learned, without its batch norm."""
-        config, member = job.config(config), len(cards)
-        network = cast(EfficientNetLite0, network.to(job.on).to(memory_format=torch.channels_last))
+        config, member = job.with_epochs(config), len(cards)
+        network = cast(
+            EfficientNetLite0, network.to(job.torch_device).to(memory_format=torch.channels_last)
+        )
         digests = [f"taught by {card['digest'][:12]}" for card in cards[: len(teachers)]]
         trainer = Trainer(
             network,
@@ -192,8 +196,8 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
             data=" ".join([about, *digests]),
             groups=parameter_groups(network, config),
         )
-        source = Photos(pools, config, teachers, imagenet if config.memory else None)
-        plain, card = job.run(trainer, source, member)
+        task = PhotoTask(pools, config, teachers, imagenet if config.memory else None)
+        plain, card = job.run(trainer, task, member)
         cards.append({**card, "digest": checkpoint.digest(plain)})
         return cast(EfficientNetLite0, plain)
 

@@ -13,15 +13,15 @@ from tqdm import tqdm
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import as_rgb
-from fashion_model.preprocessing.segmentation import mask_logits
+from fashion_model.preprocessing.photo import mask_logits
 from fashion_model.training.photo_views import inpaint
-from fashion_model.training.pictures import NONE, balanced, with_targets
+from fashion_model.training.pictures import NONE, sampling_weights, with_targets
 from fashion_model.training.synthesis.garments import (
     TROUSER,
     Array,
     Cutout,
+    Garments,
     Rng,
-    Wardrobe,
     as_bytes,
     camera_effects,
     dye,
@@ -75,7 +75,7 @@ class Pool:
     @staticmethod
     def of(name: str, items: Sequence[PhotoExample]) -> "Pool":
         _, power = POOLS[name]
-        return Pool(items, balanced([targets for _, targets in items], power).numpy())
+        return Pool(items, sampling_weights([targets for _, targets in items], power).numpy())
 
     def draw(self, rng: Rng) -> PhotoExample:
         return self.items[rng.choice(len(self.items), p=self.weights)]
@@ -97,9 +97,9 @@ def pools(
             found["cutouts"].append((cutout, targets))
         if name == "home" and rng.random() < ROOMS:
             found["rooms"].append((inpaint(array, mask), (NONE,)))
-    wardrobe = _wardrobe(rng, fashion_mnist, found["cutouts"])
-    found["dyed"] = list(_dyed(rng, wardrobe))
-    found["people"] = [_person(rng, wardrobe) for _ in range(PEOPLE)]
+    garments = _garments(rng, fashion_mnist, found["cutouts"])
+    found["dyed"] = list(_dyed(rng, garments))
+    found["people"] = [_person(rng, garments) for _ in range(PEOPLE)]
     for _ in range(GROUNDS):
         canvas = paper(rng, SIDE) if rng.random() < 0.3 else ground(rng, SIDE)
         found["grounds"].append((as_bytes(camera_effects(rng, canvas)), (NONE,)))
@@ -141,7 +141,7 @@ def cut_out(picture: Array, mask: Array) -> Array | None:
     return np.dstack([picture, as_bytes(alpha)])[box].copy()
 
 
-def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[PhotoExample]) -> Wardrobe:
+def _garments(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[PhotoExample]) -> Garments:
     images, labels = (tensor.numpy() for tensor in fashion_mnist)
     chosen = [rng.permutation(np.flatnonzero(labels == k))[:n] for k, n in enumerate(DYED)]
     real: dict[int, list[Cutout]] = {}
@@ -151,20 +151,20 @@ def _wardrobe(rng: Rng, fashion_mnist: Pairs, cutouts: Sequence[PhotoExample]) -
         part = rgba.astype(np.float32) / 255
         real.setdefault(label, []).append(Cutout(part[..., :3], part[..., 3]))
     every = np.concatenate(chosen)
-    return Wardrobe.of(images[every], labels[every], real)
+    return Garments.from_images(images[every], labels[every], real)
 
 
-def _dyed(rng: Rng, wardrobe: Wardrobe) -> Iterator[PhotoExample]:
-    for pixels, mask, label in zip(wardrobe.pixels, wardrobe.masks, wardrobe.labels, strict=True):
+def _dyed(rng: Rng, garments: Garments) -> Iterator[PhotoExample]:
+    for pixels, mask, label in zip(garments.pixels, garments.masks, garments.labels, strict=True):
         garment = trim(dye(rng, pixels, mask))
         soft = 0.8 if rng.random() < 0.5 else 0.0
         color = ndimage.gaussian_filter(garment.color, (soft, soft, 0), mode="mirror")
         yield as_bytes(np.dstack([color, garment.mask])), (int(label),)
 
 
-def _person(rng: Rng, wardrobe: Wardrobe) -> PhotoExample:
+def _person(rng: Rng, garments: Garments) -> PhotoExample:
     label = int(rng.choice(list(WORN), p=list(WORN.values())))
     canvas = paper(rng, SIDE) if rng.random() < 0.7 else ground(rng, SIDE)
-    other = wardrobe.garment(rng, 0 if label == TROUSER else TROUSER, 0.7)
-    worn(rng, canvas, wardrobe.garment(rng, label, 0.7), label, other)
+    other = garments.choose(rng, 0 if label == TROUSER else TROUSER, 0.7)
+    worn(rng, canvas, garments.choose(rng, label, 0.7), label, other)
     return as_bytes(canvas), (label,)

@@ -22,7 +22,7 @@ from fashion_model.errors import InputError
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.preprocessing.decode import decode
-from fashion_model.training.synthesis.garments import Wardrobe, camera_effects, ground, paper
+from fashion_model.training.synthesis.garments import Garments, camera_effects, ground, paper
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import (
     SIDE,
@@ -63,7 +63,7 @@ class PictureViews(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PixelDataset:
     """Training pictures, whole in memory.
 
     pixels: uint8 (N, 28, 28). targets: bool (N, 10), the classes that count as right; a row
@@ -79,14 +79,14 @@ class Pictures:
         return len(self.pixels)
 
     @staticmethod
-    def from_labels(images: torch.Tensor, labels: torch.Tensor) -> "Pictures":
+    def from_labels(images: torch.Tensor, labels: torch.Tensor) -> "PixelDataset":
         """images uint8 (N, 28, 28) with one class each, labels int (N,)."""
-        return Pictures(images, F.one_hot(labels.long(), len(CLASSES)).bool())
+        return PixelDataset(images, F.one_hot(labels.long(), len(CLASSES)).bool())
 
 
-def read(
+def read_views(
     items: Iterable[PictureViews], segmenter: nn.Module, teacher: PictureTeacher | None = None
-) -> Pictures:
+) -> PixelDataset:
     """The views of items as a network reads them; none in which nothing is found.
 
     teacher is asked about the first view of each item, and taken to say the same of the others.
@@ -103,12 +103,12 @@ def read(
             pixels += views
             targets += [item.targets] * len(views)
     if not pixels:
-        return Pictures(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
+        return PixelDataset(torch.zeros(0, 28, 28).byte(), torch.zeros(0, len(CLASSES)).bool())
     every, taught = one_hot(targets), torch.stack(confidences) if confidences else None
-    return Pictures(torch.stack(pixels), every[:, :NONE] & ~every[:, NONE:], taught)
+    return PixelDataset(torch.stack(pixels), every[:, :NONE] & ~every[:, NONE:], taught)
 
 
-def balanced(labels: Sequence[Hashable], power: float) -> torch.Tensor:
+def sampling_weights(labels: Sequence[Hashable], power: float) -> torch.Tensor:
     """How often to show each of some pictures, float64 (N,), which sums to 1; power 0: each picture
     as often as the next, 1: each label as often."""
     counts = Counter(labels)
@@ -135,7 +135,7 @@ def with_targets(
     labeled: Sequence[LabeledPicture],
 ) -> Iterator[tuple[LabeledPicture, tuple[int, ...]]]:
     """labeled with the targets to train for, corrected; those that are no use are left out."""
-    for item in data.corrected(labeled, keep_single=True):
+    for item in data.correct_labels(labeled, keep_single=True):
         targets = item.targets or USUALLY.get(item.label, (NONE,))
         if targets is not None:
             yield item, targets
@@ -186,13 +186,13 @@ def drawings(
         yield PictureViews([picture, *map(as_picture, again)], kind, targets)
 
 
-def made_up(wardrobe: Wardrobe, generator: torch.Generator, seed: int) -> Iterator[PictureViews]:
+def made_up(garments: Garments, generator: torch.Generator, seed: int) -> Iterator[PictureViews]:
     """Fashion-MNIST's garments laid somewhere or worn, and drawn as lines."""
     rng = np.random.default_rng(seed)
     for _ in range(MADE_UP):
-        array, _, label = snapshot(rng, wardrobe)
+        array, _, label = snapshot(rng, garments)
         yield PictureViews([Image.fromarray(array)], "photo", (label,))
-    for picture, label in sketches(wardrobe, generator):
+    for picture, label in sketches(garments, generator):
         yield PictureViews([picture], "drawing", (label,))
 
 
@@ -213,6 +213,6 @@ def for_people(
     generator = torch.Generator().manual_seed(seed)
     yield from photos(labeled)
     yield from drawings(labeled, generator)
-    wardrobe = Wardrobe.sample(*fashion_mnist, MADE_UP, np.random.default_rng(seed))
-    yield from made_up(wardrobe, generator, seed)
+    garments = Garments.sample(*fashion_mnist, MADE_UP, np.random.default_rng(seed))
+    yield from made_up(garments, generator, seed)
     yield from scribbles_and_grounds(generator, seed)

@@ -25,19 +25,19 @@ from fashion_model.training import pictures as corpus
 from fashion_model.training.augment import Augmentation
 from fashion_model.training.classification import (
     LabelConfig,
-    Labels,
+    LabelTask,
     PeopleConfig,
-    PeoplesPictures,
+    PeopleTask,
     accuracy,
     calibrations,
     held_out_inputs,
     held_out_scores,
 )
-from fashion_model.training.distillation import TeachersViews, ViewConfig
+from fashion_model.training.distillation import DistillationTask, ViewConfig
 from fashion_model.training.embeddings import embeddings
 from fashion_model.training.initialization import IMAGES
 from fashion_model.training.job import FASHION_MNIST, Card, Job, people_card
-from fashion_model.training.pictures import Pictures
+from fashion_model.training.pictures import PixelDataset
 
 CNN = LabelConfig(
     epochs=32,
@@ -74,20 +74,19 @@ def train(job: Job) -> Path:
 
 def _cnn(job: Job) -> Path:
     """Two networks side by side, whose logits are averaged."""
-    (images, labels), validation = job.fashion_mnist()
-    source = Labels(Pictures.from_labels(images, labels), CNN, job.on)
-    held_out = Pictures.from_labels(*validation)
+    (images, labels), validation = job.load_fashion_mnist()
+    task = LabelTask(PixelDataset.from_labels(images, labels), CNN, job.torch_device)
+    held_out = PixelDataset.from_labels(*validation)
     about, members, cards = f"{len(images)} images", [], []
     card: Card = {}
     for member in range(MEMBERS):
-        network, card = job.fit("cnn", CNN, source, about, member, held_out)
+        network, card = job.fit("cnn", CNN, task, about, member, held_out)
         members.append(cast(ConvolutionalNetwork, network.cpu()))
         scores = {"accuracy": _scores(job, network, held_out), "digest": checkpoint.digest(network)}
         cards.append({key: card[key] for key in ("seed", "seconds")} | scores)
     whole = ensemble(members)
     card |= {
         "architecture": "cnn-ensemble",
-        "parameters": sum(p.numel() for p in whole.parameters()),
         "seed": job.seed,
         "seconds": sum(each["seconds"] for each in cards),
         "members": cards,
@@ -98,13 +97,13 @@ def _cnn(job: Job) -> Path:
 
 def _mlp(job: Job) -> Path:
     """The tutorial's network, taught by the cnn."""
-    (images, _), validation = job.fashion_mnist()
-    held_out = Pictures.from_labels(*validation)
-    teacher, teacher_card = checkpoint.load("cnn", job.on)
+    (images, _), validation = job.load_fashion_mnist()
+    held_out = PixelDataset.from_labels(*validation)
+    teacher, teacher_card = checkpoint.load("cnn", job.torch_device)
     digest = checkpoint.digest(teacher)
-    source = TeachersViews(images, teacher, MLP, job.seed)
+    task = DistillationTask(images, teacher, MLP, job.seed)
     about = f"{len(images)} images, taught by {digest[:12]}"
-    network, card = job.fit("mlp", MLP, source, about, watched=held_out)
+    network, card = job.fit("mlp", MLP, task, about, watched=held_out)
     scores = {key: teacher_card.get(key) for key in ("accuracy", "held_out")}
     card |= {
         "teacher": {"network": "cnn", "digest": digest, **scores},
@@ -119,8 +118,8 @@ def _mlp_people(job: Job) -> Path:
     It learns from labels, and from what the networks for whole photos and drawings say of the same
     pictures.
     """
-    learn, held = job.people()
-    own, _ = job.fashion_mnist()
+    labeled, held_out = job.load_people()
+    fashion_mnist, _ = job.load_fashion_mnist()
     segmenter, _ = checkpoint.load("segmenter", "cpu")
     classifier = load("cnn", job.device)
     digests = [checkpoint.digest(classifier.networks[kind]) for kind in ("drawing", "photo")]
@@ -128,42 +127,47 @@ def _mlp_people(job: Job) -> Path:
     def teacher(picture: Image.Image, kind: str) -> torch.Tensor:
         return classifier.probabilities([classifier.preprocess(picture, kind)])[0][0]
 
-    held_out = {  # first, for a damaged picture would end half an hour of reading
-        kind: corpus.read(corpus.unchanged(held, kind), segmenter) for kind in ("photo", "drawing")
+    validation = {  # first, for a damaged picture would end half an hour of reading
+        kind: corpus.read_views(corpus.unchanged(held_out, kind), segmenter)
+        for kind in ("photo", "drawing")
     }
 
-    items = tqdm(corpus.for_people(learn, own, job.seed), desc="pictures", mininterval=5.0)
-    people = corpus.read(items, segmenter, teacher)
-    source = PeoplesPictures(Pictures.from_labels(*own), people, MLP_PEOPLE, job.on)
+    items = tqdm(
+        corpus.for_people(labeled, fashion_mnist, job.seed), desc="pictures", mininterval=5.0
+    )
+    people = corpus.read_views(items, segmenter, teacher)
+    task = PeopleTask(
+        PixelDataset.from_labels(*fashion_mnist), people, MLP_PEOPLE, job.torch_device
+    )
     about = f"{len(people)} pictures, taught by {' '.join(digest[:12] for digest in digests)}"
-    network, card = job.fit("mlp", MLP_PEOPLE, source, about)
+    network, card = job.fit("mlp", MLP_PEOPLE, task, about)
     card |= {"teacher": {"network": "cnn", "digests": digests}, **people_card()}
-    scores = {k: accuracy(network, each) for k, each in held_out.items() if each.targets.any()}
-    return job.save(network, {**card, "accuracy": scores, **calibrations(network, held_out)})
+    scores = {k: accuracy(network, each) for k, each in validation.items() if each.targets.any()}
+    return job.save(network, {**card, "accuracy": scores, **calibrations(network, validation)})
 
 
 def _segmenter(job: Job) -> Path:
     """What cuts garments out of photos, and tells drawings."""
-    learn, held = job.people()
-    own, validation = job.fashion_mnist()
+    labeled, held_out = job.load_people()
+    fashion_mnist, validation = job.load_fashion_mnist()
     config = segmentation.CONFIG
-    source = segmentation.Masks(learn, own, config, job.seed)
-    network, card = job.fit("segmenter", config, source, f"{len(learn)} pictures")
+    task = segmentation.MaskTask(labeled, fashion_mnist, config, job.seed)
+    network, card = job.fit("segmenter", config, task, f"{len(labeled)} pictures")
     segmenter = cast(Segmenter, network.cpu())
-    drawing_detection.learn_drawings(segmenter, learn, own, job.seed)
-    accuracies = drawing_detection.drawing_accuracy(segmenter, held, validation, job.seed + 1)
+    drawing_detection.learn_drawings(segmenter, labeled, fashion_mnist, job.seed)
+    accuracies = drawing_detection.drawing_accuracy(segmenter, held_out, validation, job.seed + 1)
     return job.save(segmenter, {**card, "accuracy": accuracies, **people_card()})
 
 
 def _line_detector(job: Job) -> Path:
     """What tells drawings of 28x28 pixels from Fashion-MNIST's images."""
-    learn, held = job.people()
-    own, (validation, _) = job.fashion_mnist()
+    labeled, held_out = job.load_people()
+    fashion_mnist, (validation, _) = job.load_fashion_mnist()
     config = line_detection.CONFIG
-    source = line_detection.Lines(learn, own, config, job.seed)
-    about = f"{len(own[0])} images and {len(learn)} pictures"
-    network, card = job.fit("line-detector", config, source, about)
-    scores = line_detection.accuracies(network, held, validation, job.seed)
+    task = line_detection.LineTask(labeled, fashion_mnist, config, job.seed)
+    about = f"{len(fashion_mnist[0])} images and {len(labeled)} pictures"
+    network, card = job.fit("line-detector", config, task, about)
+    scores = line_detection.accuracies(network, held_out, validation, job.seed)
     return job.save(network, {**card, "accuracy": scores, **people_card()})
 
 
@@ -171,25 +175,25 @@ def _photo(job: Job) -> Path:
     """What reads photos in color, from ImageNet's weights on."""
     from fashion_model.training import photo_classification, photo_pictures  # need OpenCV
 
-    learn, held = job.people()
-    own, _ = job.fashion_mnist()
+    labeled, held_out = job.load_people()
+    fashion_mnist, _ = job.load_fashion_mnist()
     segmenter, _ = checkpoint.load("segmenter", "cpu")
-    pools = photo_pictures.pools(learn, own, segmenter, job.seed)
-    about = f"{len(learn)} pictures and {len(own[0])} images"
+    pools = photo_pictures.pools(labeled, fashion_mnist, segmenter, job.seed)
+    about = f"{len(labeled)} pictures and {len(fashion_mnist[0])} images"
     network, card = photo_classification.train(job, pools, about)
     card |= {"architecture": "efficientnet-lite0", "start": IMAGES}
-    return _save_half(job, network, card, learn, held)
+    return _save_half(job, network, card, labeled, held_out)
 
 
 def _drawing(job: Job) -> Path:
     """What reads drawings: their lines, and what they enclose."""
-    learn, held = job.people()
-    own, _ = job.fashion_mnist()
-    items = drawing_classification.items(learn, own, job.seed)
+    labeled, held_out = job.load_people()
+    fashion_mnist, _ = job.load_fashion_mnist()
+    items = drawing_classification.items(labeled, fashion_mnist, job.seed)
     material = drawing_classification.Material.of(tqdm(items, desc="drawings", mininterval=5.0))
-    about = f"{len(learn)} pictures and {len(own[0])} images"
+    about = f"{len(labeled)} pictures and {len(fashion_mnist[0])} images"
     network, card = drawing_classification.train(job, material, about)
-    return _save_half(job, network, card, learn, held)
+    return _save_half(job, network, card, labeled, held_out)
 
 
 def _embeddings(job: Job) -> Path:
@@ -213,12 +217,12 @@ RECIPES: dict[str, Callable[[Job], Path]] = {
 }
 
 
-def _scores(job: Job, network: nn.Module, validation: Pictures) -> dict[str, float]:
-    test = Pictures.from_labels(*data.load_fashion_mnist(False, job.data))
+def _scores(job: Job, network: nn.Module, validation: PixelDataset) -> dict[str, float]:
+    test = PixelDataset.from_labels(*data.load_fashion_mnist(False, job.data))
     return {"validation": accuracy(network, validation), "test": accuracy(network, test)}
 
 
-def _fashion_mnist_card(job: Job, network: nn.Module, validation: Pictures) -> Card:
+def _fashion_mnist_card(job: Job, network: nn.Module, validation: PixelDataset) -> Card:
     """What the card of a network tells that learned Fashion-MNIST's images alone."""
     return {
         "accuracy": _scores(job, network, validation),
@@ -232,14 +236,14 @@ def _save_half(
     job: Job,
     network: nn.Module,
     card: Card,
-    learn: Sequence[LabeledPicture],
-    held: Sequence[LabeledPicture],
+    labeled: Sequence[LabeledPicture],
+    held_out: Sequence[LabeledPicture],
 ) -> Path:
     """Write the checkpoint of network, for pictures of the kind that it is named after, as float16.
 
-    learn and held: the pictures that it has learned, and those that were held out.
+    labeled and held_out: the pictures that it has learned, and those that were held out.
     """
     network = network.half().float().eval()  # as it will be loaded
-    found = held_out_scores(network, job.network, held_out_inputs(held, job.network))
-    icons = sorted({picture.source for picture in learn if picture.origin == "icon"})
+    found = held_out_scores(network, job.network, held_out_inputs(held_out, job.network))
+    icons = sorted({picture.source for picture in labeled if picture.origin == "icon"})
     return job.save(network, {**card, **people_card(), "icon_sets": icons, **found}, torch.float16)

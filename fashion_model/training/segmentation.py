@@ -18,9 +18,9 @@ from tqdm import tqdm
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import DataError
 from fashion_model.preprocessing.decode import decode
-from fashion_model.preprocessing.segmentation import SIDE
+from fashion_model.preprocessing.photo import SIDE
 from fashion_model.training.augment import RandomAffine
-from fashion_model.training.synthesis.garments import Array, Cutout, Wardrobe, trim
+from fashion_model.training.synthesis.garments import Array, Cutout, Garments, trim
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import draw_with_pen, scribbles, sketch
 from fashion_model.training.trainer import TrainConfig
@@ -44,7 +44,7 @@ DRAWING_AFFINE = RandomAffine(degrees=0, scale=0.15, shift=8, shear=0, sizes=(0.
 MaskBatch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
-class Masks:
+class MaskTask:
     """Batches of photos with their masks, and of drawings, and their loss."""
 
     def __init__(
@@ -139,22 +139,22 @@ def _material(
             cutout = trim(Cutout(color, mask.astype(np.float32)))
             cutouts.setdefault(CUTOUTS[item.label], []).append(cutout)
     photos, masks = 2 * photos, 2 * masks  # real ones count twice
-    wardrobe = Wardrobe.sample(*fashion_mnist, SNAPSHOTS, rng, cutouts)
+    garments = Garments.sample(*fashion_mnist, SNAPSHOTS, rng, cutouts)
     for _ in tqdm(range(SNAPSHOTS), desc="made up", mininterval=5.0):
-        made_up, exact, _ = snapshot(rng, wardrobe)
+        made_up, exact, _ = snapshot(rng, garments)
         photos.append(made_up)
         masks.append(exact)
-    drawings = _drawings(wardrobe, sheets, generator)
+    drawings = _drawings(garments, sheets, generator)
     return torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(masks)), drawings
 
 
 def _drawings(
-    wardrobe: Wardrobe, sheets: Sequence[Array], generator: torch.Generator
+    garments: Garments, sheets: Sequence[Array], generator: torch.Generator
 ) -> torch.Tensor:
     """Garments as lines and as flat shapes, scribbles, and sheets, ink uint8, with other pens."""
-    garments = torch.from_numpy(wardrobe.pixels[:SKETCHES])
-    masks = torch.from_numpy(wardrobe.masks[:SKETCHES])
-    lines = sketch(garments, masks, generator)
+    pixels = torch.from_numpy(garments.pixels[:SKETCHES])
+    masks = torch.from_numpy(garments.masks[:SKETCHES])
+    lines = sketch(pixels, masks, generator)
     flat = F.interpolate(masks[: SKETCHES // 6, None].float(), (112, 112), mode="bilinear")
     drawings = [lines > 0.5, flat > 0.5, scribbles(SKETCHES // 6, generator) > 0.5]
     if sheets:

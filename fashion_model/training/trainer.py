@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
+from fashion_model.networks import parameter_count
 
 Batch = TypeVar("Batch")
 Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
@@ -156,7 +157,7 @@ class Trainer:
             "generator": self.generator.get_state(),
             "progress": [self.epoch, self.step, self.seconds],
         }
-        checkpoint.write_whole(path, lambda part: torch.save(state, part))
+        checkpoint.write_atomically(path, lambda part: torch.save(state, part))
 
     def resume(self, path: Path) -> None:
         """Go on where the training that saved path stopped; it must have been the same one."""
@@ -232,7 +233,7 @@ class Trainer:
         return self.average.module.eval()
 
     def _identity(self) -> list[str]:
-        count = sum(p.numel() for p in self.network.parameters())
+        count = parameter_count(self.network)
         network = f"{type(self.network).__name__} of {count} parameters"
         return [network, json.dumps(asdict(self.config)), f"seed {self.seed}", self.data]
 

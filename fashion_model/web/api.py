@@ -16,7 +16,7 @@ from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import saliency
 from fashion_model.preprocessing import check_kind
 from fashion_model.retrieval import nearest
-from fashion_model.web.fetching import MAX_CALL_SECONDS, read
+from fashion_model.web.fetching import MAX_CALL_SECONDS, fetch
 from fashion_model.web.panels import Inference, step_to_json, steps_of
 from fashion_model.web.serialization import forget_upload, label_index, sentence
 from fashion_model.web.server import describe_endpoint
@@ -65,7 +65,8 @@ class Endpoints:
             network: which network answers, one of those that /compare lists
         """
         with api_errors(image):
-            return self._inference.predict(network, read(image), kind)
+            self._inference.get(network)  # before anything is fetched
+            return self._inference.predict(network, fetch(image), kind)
 
     def predict_many(
         self, images: list[Picture], kind: Kind = "auto", network: str = DEFAULT
@@ -81,13 +82,13 @@ class Endpoints:
             if not isinstance(images, list) or not 0 < len(images) <= MAX_PICTURES:
                 raise InputError(f"Send a list of 1 to {MAX_PICTURES} pictures.")
             check_kind(kind)
-            self._inference.find(network)
+            self._inference.get(network)
         start, answers = time.monotonic(), []
         for number, image in enumerate(images, start=1):
             with api_errors(image, f"Picture {number} of {len(images)}: "):
                 if time.monotonic() > start + MAX_SECONDS:
                     raise InputError("all this takes too long. Send fewer or smaller pictures.")
-                picture = read(image, start + MAX_CALL_SECONDS)
+                picture = fetch(image, start + MAX_CALL_SECONDS)
                 answers.append(self._inference.predict(network, picture, kind))
         return answers
 
@@ -106,12 +107,12 @@ class Endpoints:
             label: the label to explain, empty for the most confident one
         """
         with api_errors(image):
-            self._inference.find(network)  # before anything is fetched
-            classifier, model_input, module = self._inference.preprocess(network, read(image), kind)
+            self._inference.get(network)
+            classifier, model_input, model = self._inference.preprocess(network, fetch(image), kind)
             steps, calibration = steps_of(classifier, model_input)
             softmax = next(step for step in steps if step.terms)
             label = softmax.terms[0].label if label == "" else label
-            marks = saliency(module, model_input.tensor, label_index(label))
+            marks = saliency(model, model_input.tensor, label_index(label))
             return {
                 "label": label,
                 "kind": model_input.kind,
@@ -138,8 +139,8 @@ class Endpoints:
         with api_errors(image):
             if type(count) is not int or not 0 < count <= MAX_SIMILAR:
                 raise InputError(f"Ask for 1 to {MAX_SIMILAR} images.")
-            self._inference.find(network)
-            _, model_input, embedding = self._inference.preprocess(network, read(image), kind)
+            self._inference.get(network)
+            _, model_input, embedding = self._inference.preprocess(network, fetch(image), kind)
             found = nearest(embedding, model_input.tensor, count)
         return [{"index": n.index, "label": n.label, "distance": n.distance} for n in found]
 
@@ -153,7 +154,7 @@ class Endpoints:
             kind: how to read it, "auto", "drawing" or "photo"
         """
         with api_errors(image):
-            return [asdict(n) for n in compare(self._inference.classifiers, read(image), kind)]
+            return [asdict(n) for n in compare(self._inference.classifiers, fetch(image), kind)]
 
     def model_card(self, network: str = DEFAULT) -> dict[str, Any]:
         """A network's model card: networks, one for each kind of picture, each with kinds (of the
@@ -164,7 +165,7 @@ class Endpoints:
             network: which network, one of those that /compare lists
         """
         with api_errors():
-            return model_card(self._inference.find(network))
+            return model_card(self._inference.get(network))
 
 
 def publish(demo: gr.Blocks, inference: Inference, concurrency: int) -> None:

@@ -30,7 +30,7 @@ def is_public(address: str) -> bool:
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
-def read(image: Any, deadline: float = math.inf) -> bytes:
+def fetch(image: Any, deadline: float = math.inf) -> bytes:
     """A caller's picture, see serialization.picture_bytes, or the one at the address that it is.
 
     Called in a thread of the server. deadline: of the call, as time.monotonic has it. Raises

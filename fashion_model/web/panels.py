@@ -22,14 +22,14 @@ from fashion_model.classifier import KINDS
 from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import Step
 from fashion_model.preprocessing import ModelInput
-from fashion_model.retrieval import about, nearest
+from fashion_model.retrieval import describe_subset, nearest
 from fashion_model.visualization import data_url, tones
 from fashion_model.web import serialization
 from fashion_model.web.serialization import Reply, picture_bytes, sentence_to_json
 from fashion_model.web.visitor_networks import VisitorNetworks
 
 BATCH = 16  # pictures in one pass, at most: with so many callers, half as many again are answered
-MAX_READS = 4  # at the same time: a picture of 20 megapixels needs 60 MB while it is decoded
+MAX_MAPS = 4  # pictures at the same time: the maps of a photo need 81 MB while they are made
 VISITORS_FILE = "my-network.safetensors"  # as training.js names a visitor's download
 UNITS = 8  # whose templates or feature maps the page shows
 STEP_FIELDS = ("name", "title", "module", "code", "shape", "off", "message")
@@ -48,10 +48,10 @@ class Inference:
         self._waiting: SimpleQueue[tuple[Classifier, bytes, str, Answer]] = SimpleQueue()
         threading.Thread(target=self._predict_forever, daemon=True).start()
 
-    def find(self, network: Any) -> Classifier:
+    def get(self, network: Any) -> Classifier:
         """That of a name, or of a visitor: the same preprocessing, and no calibration."""
         if self.visitors.is_name(network):
-            found, card = self.visitors.find(network)
+            found, card = self.visitors.get(network)
             detectors = next(iter(self.classifiers.values())).detectors
             return Classifier(dict.fromkeys(KINDS, found), dict.fromkeys(KINDS, card), detectors)
         if not isinstance(network, str) or network not in self.classifiers:
@@ -65,22 +65,22 @@ class Inference:
         if self.remote and not self.visitors.is_name(network):  # nobody else knows the visitors'
             return self.remote("predict", network, image, kind)
         answer: Answer = Future()
-        self._waiting.put((self.find(network), image, kind, answer))
+        self._waiting.put((self.get(network), image, kind, answer))
         return answer.result()
 
-    def answer(
+    def classify(
         self, network: Any, image: bytes, kind: str, point: tuple[float, float] | None = None
     ) -> dict[str, Any]:
         """What the page shows of a picture, as JSON. point: where its garment was tapped."""
         if self.remote and not self.visitors.is_name(network):
-            return self.remote("answer", network, image, kind, point)
-        return serialization.prediction_to_json(self.find(network).classify(image, kind, point))
+            return self.remote("classify", network, image, kind, point)
+        return serialization.prediction_to_json(self.get(network).classify(image, kind, point))
 
     def preprocess(
         self, network: Any, image: bytes, kind: str, point: tuple[float, float] | None = None
     ) -> tuple[Classifier, ModelInput, nn.Module]:
         """The classifier of that name, its input for a picture, and the network that reads it."""
-        classifier = self.find(network)
+        classifier = self.get(network)
         model_input = classifier.preprocess(image, kind, point)
         return classifier, model_input, classifier.networks[model_input.kind]
 
@@ -115,30 +115,28 @@ class Panels:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
-        self._reads = threading.BoundedSemaphore(MAX_READS)
+        self._maps = threading.BoundedSemaphore(MAX_MAPS)
 
     def read_picture(self, question: Reply) -> Reply:
         """A tab's question, straight over HTTP: the queue would double the waiting."""
-        with self._reads:
-            return self.inference.answer(*_parts(question))
+        return self.inference.classify(*_parts(question))
 
     def ask_maps(self, question: Reply) -> Reply:
         """{"maps": by each of two "labels", the picture, marked where it speaks for it}."""
         _, model_input, network = self.inference.preprocess(*_parts(question))
-        picture = visualization.at_map_size(model_input.picture)
-        maps = {}
-        for label in question["labels"][:2]:
-            marks = explain.saliency(network, model_input.tensor, serialization.label_index(label))
-            marked = visualization.overlay(picture, model_input.box, marks)
-            maps[label] = data_url(marked, format="JPEG", quality=85)
-        return {"maps": maps}
+        picture, box = visualization.at_map_size(model_input.picture), model_input.box
+        labels = {label: serialization.label_index(label) for label in question["labels"][:2]}
+        with self._maps:
+            marks = {k: explain.saliency(network, model_input.tensor, i) for k, i in labels.items()}
+        maps = {label: visualization.overlay(picture, box, each) for label, each in marks.items()}
+        return {"maps": {k: data_url(map_, format="JPEG", quality=85) for k, map_ in maps.items()}}
 
     def ask_inside(self, question: Reply) -> Reply:
         """{"steps": from the pixels to the answer, "units": what the first layers found, "script":
         all of it as code, "input": the file that this reads, as base64, or None}."""
         classifier, model_input, network = self.inference.preprocess(*_parts(question))
         steps, calibration = steps_of(classifier, model_input)
-        units = explain.templates(network, model_input.tensor, UNITS)
+        units = explain.templates(network, steps, UNITS)
         name = question["network"]
         name = VISITORS_FILE if self.inference.visitors.is_name(name) else name
         name = classifier.card.get("networks", {}).get(model_input.kind, name)
@@ -160,23 +158,23 @@ class Panels:
             {**vars(each), "pixels": data_url(Image.fromarray(each.pixels))}
             for each in nearest(network, model_input.tensor)
         ]
-        return {"similar": found, "about": about(network)}
+        return {"similar": found, "about": describe_subset(network)}
 
     def ask_compare(self, question: Reply) -> Reply:
         """{"networks": [...]}: every network's answer to the same picture; "yours" among them,
         where question names one."""
         classifiers = dict(self.inference.classifiers)
         if question.get("yours"):
-            classifiers["yours"] = self.inference.find(question["yours"])
+            classifiers["yours"] = self.inference.get(question["yours"])
         return {"networks": [asdict(each) for each in compare(classifiers, *_parts(question)[1:])]}
 
     def ask_card(self, question: Reply) -> Reply:
         """The card of "network", see model_card.model_card."""
-        return model_card(self.inference.find(question.get("network")))
+        return model_card(self.inference.get(question.get("network")))
 
 
 def _parts(question: Reply) -> tuple[Any, bytes, Any, tuple[float, float] | None]:
-    """The network, image, kind and point of question, as Inference.answer takes them."""
+    """The network, image, kind and point of question, as Inference.classify takes them."""
     kind, tap = question.get("kind"), question.get("tap")
     point = (float(tap["x"]), float(tap["y"])) if tap and kind != "drawing" else None
     return question.get("network"), picture_bytes(question.get("image")), kind, point

@@ -83,7 +83,8 @@ def sweep(folder: Path, now: float) -> None:
         total += size
         seconds = min(BROKEN_SECONDS, KEEP_SECONDS) if file.parent == folder else KEEP_SECONDS
         if now - written > seconds or total > MAX_UPLOADS_BYTES or count > MAX_UPLOADS:
-            file.unlink(missing_ok=True)
+            with suppress(OSError):  # gone by now, or not ours: the next ones are still to go
+                file.unlink()
 
 
 def forget_files(demo: gr.Blocks) -> None:
@@ -158,7 +159,7 @@ class Blocks(gr.Blocks):
         if self.calls % TIDY_CALLS == 0:
             forget_sessions(self)
         try:
-            inputs = [_unfetched(value) for value in complete(block_fn, inputs)]
+            inputs = [_unfetched(value) for value in fill_defaults(block_fn, inputs)]
             return await super().process_api(block_fn, inputs, *args, **options)
         except gr.Error:
             raise
@@ -169,7 +170,7 @@ class Blocks(gr.Blocks):
             raise gr.Error(text, print_exception=False) from None
 
 
-def complete(block_fn: Any, inputs: list[Any]) -> list[Any]:
+def fill_defaults(block_fn: Any, inputs: list[Any]) -> list[Any]:
     """inputs, with the defaults of the options that a caller left out, or gave as None."""
     wanted = block_fn.inputs
     if len(inputs) > len(wanted):

@@ -39,7 +39,7 @@ def train(options: tutorial.Options) -> Iterator[tutorial.Progress]:
         try:
             with process.stdin as stdin:
                 stdin.write(json.dumps(asdict(options)).encode())
-            while point := read(process.stdout):
+            while point := read_progress(process.stdout):
                 yield point
                 if point.ended:
                     return
@@ -48,7 +48,7 @@ def train(options: tutorial.Options) -> Iterator[tutorial.Progress]:
             process.kill()  # to go away by itself takes it a second
 
 
-def read(stream: BinaryIO) -> tutorial.Progress | None:
+def read_progress(stream: BinaryIO) -> tutorial.Progress | None:
     """The next point of stream; None where it breaks off. Raises the InputError that it tells."""
     line = stream.readline()
     if not line.endswith(b"\n"):
@@ -65,7 +65,7 @@ def read(stream: BinaryIO) -> tutorial.Progress | None:
     return tutorial.Progress(**message, network=network)
 
 
-def write(stream: BinaryIO, point: tutorial.Progress) -> None:
+def write_progress(stream: BinaryIO, point: tutorial.Progress) -> None:
     body = save(point.network.state_dict())
     message = {key: value for key, value in vars(point).items() if key != "network"}
     stream.write(json.dumps({**message, "bytes": len(body)}).encode() + b"\n" + body)
@@ -77,7 +77,7 @@ def main() -> None:
     os.nice(NICE)  # only now: on a busy machine all that was imported would take a minute
     try:
         for point in tutorial.train(tutorial.Options(**json.load(sys.stdin)), MAX_SECONDS):
-            write(sys.stdout.buffer, point)
+            write_progress(sys.stdout.buffer, point)
     except InputError as error:
         sys.stdout.write(json.dumps({"error": str(error), "key": error.key, **error.values}) + "\n")
     except BrokenPipeError:

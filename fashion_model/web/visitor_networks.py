@@ -58,7 +58,7 @@ class VisitorNetworks:
     def is_name(name: Any) -> bool:
         return isinstance(name, str) and name.startswith((PREFIX, UNTRAINED))
 
-    def find(self, name: str) -> tuple[NeuralNetwork, dict[str, Any]]:
+    def get(self, name: str) -> tuple[NeuralNetwork, dict[str, Any]]:
         """The network and its card. Raises InputError where it is forgotten."""
         if name == UNTRAINED:
             return self._untrained, card("It has random weights: nothing was trained yet.")
@@ -93,7 +93,7 @@ class VisitorNetworks:
 
     def take_network(self, question: Reply) -> Reply:
         """{"network"} -> {"file": the checkpoint, base64}, which fashion_model.load reads."""
-        network, about = self.find(str(question.get("network")))
+        network, about = self.get(str(question.get("network")))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.safetensors"
             checkpoint.save(path, network, about)
@@ -121,10 +121,9 @@ class VisitorNetworks:
         )
 
     def _forget_old(self) -> None:
-        oldest = time.monotonic() - KEEP_SECONDS
-        by_age = sorted(self._entries.items(), key=lambda item: item[1].since)
-        for left, (name, entry) in zip(range(len(by_age), 0, -1), by_age, strict=True):
-            if entry.since < oldest or left > MAX_NETWORKS:
+        newest_first = sorted(self._entries.items(), key=lambda item: -item[1].since)
+        for count, (name, entry) in enumerate(newest_first, start=1):
+            if count > MAX_NETWORKS or entry.since < time.monotonic() - KEEP_SECONDS:
                 self._entries.pop(name).stop()
 
     def _add(self, entry: VisitorNetwork, earlier: Any) -> str:

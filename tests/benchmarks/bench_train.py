@@ -22,10 +22,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fashion_model import checkpoint
-from fashion_model.training.classification import Labels
-from fashion_model.training.distillation import TeachersViews, Views
+from fashion_model.training.classification import LabelTask
+from fashion_model.training.distillation import DistillationTask, Views
 from fashion_model.training.initialization import untrained
-from fashion_model.training.pictures import Pictures
+from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.recipes import CNN, MLP
 from fashion_model.training.trainer import Trainer
 
@@ -46,12 +46,12 @@ def peak(dtype: torch.dtype, size: int = 2048, rounds: int = 12) -> float:
     return 2 * size**3 / statistics.median(times[2:])
 
 
-def source_of(name: str) -> Labels | TeachersViews:
+def source_of(name: str) -> LabelTask | DistillationTask:
     """Noise to learn as name does."""
     pixels = torch.randint(0, 256, (PICTURES, 28, 28), dtype=torch.uint8)
     if name == "cnn":
-        return Labels(Pictures.from_labels(pixels, torch.arange(PICTURES) % 10), CNN, CPU)
-    views = TeachersViews(pixels, nn.Identity(), MLP)
+        return LabelTask(PixelDataset.from_labels(pixels, torch.arange(PICTURES) % 10), CNN, CPU)
+    views = DistillationTask(pixels, nn.Identity(), MLP)
     views.views = Views(pixels[None], torch.randn(1, PICTURES, 10).half())
     return views
 

@@ -89,7 +89,7 @@ def test_similar_training_images(shown):
     assert distances == sorted(distances)
     assert 0 <= distances[0] <= distances[-1] < 1
     about = page.page.locator(".panel .about").inner_text()
-    assert f"a subset: {len(retrieval.read().indices):,} of the 60,000" in about
+    assert f"a subset: {len(retrieval.load_subset().indices):,} of the 60,000" in about
     page.shoot(f"similar-{source}")
 
 

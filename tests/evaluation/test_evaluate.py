@@ -20,7 +20,7 @@ from fashion_model.evaluation.evaluate import (
     Confusion,
     answer_pictures,
     confusions_of,
-    evaluate,
+    evaluate_images,
     most_frequent,
     score_dataset,
     with_examples,
@@ -32,7 +32,7 @@ from fashion_model.evaluation.scores import score_folder
 def test_evaluate_uses_the_classifiers_own_confidences(classifier, sheet):
     images = torch.stack([torch.from_numpy(np.asarray(p).copy()) for p, _ in sheet])
     labels = torch.tensor([label for _, label in sheet])
-    score = evaluate(classifier, images, labels, batch=7)
+    score = evaluate_images(classifier, images, labels, batch=7)
     answers = [classifier.predict(picture) for picture, _ in sheet]
     right = [CLASSES[label] == next(iter(a)) for (_, label), a in zip(sheet, answers, strict=True)]
     assert all(right[:10])

@@ -91,10 +91,9 @@ def test_other_things_of_a_source_are_its_own_and_those_beside_it(outcome):
     assert outcome("Shirt", 0.5, 6, label="Blouse").role == "scored"
 
 
-def test_labels_name_their_most_frequent_mistake(outcome):
+def test_labels_name_their_answers_most_frequent_first(outcome):
     answers = ["Bag", "Bag", "Coat", "Coat", "Coat", "Dress"]
     found = score_folder([outcome(answer, 0.5, 8) for answer in answers])
     (label,) = found.labels
     assert label.answers == {"Coat": 3, "Bag": 2, "Dress": 1}
-    assert (label.kind, label.accuracy, label.mistake) == ("photo", pytest.approx(1 / 3), "Coat")
-    assert score_folder([outcome("Bag", 0.5, 8)]).labels[0].mistake is None
+    assert (label.kind, label.accuracy) == ("photo", pytest.approx(1 / 3))

@@ -63,7 +63,7 @@ def test_a_file_is_read_to_just_past_the_limit(tmp_path):
     path = tmp_path / "long.png"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1000)
-    assert len(image_file.read(path)) == MAX_BYTES + 1
+    assert len(image_file.read_file(path)) == MAX_BYTES + 1
 
 
 @pytest.mark.parametrize("name", ["shirt.png", "shirt", "shirt.jfif", "shirt.txt", ".jpg", "a.b.c"])
@@ -197,7 +197,6 @@ def test_tiff_tags_that_claim_the_same_bytes_cost_nothing(order):
 
 def test_heic():
     """Made by pillow-heif: red below on the left, blue above on the right, else nearly white."""
-    pytest.importorskip("pi_heif")
     decoded = decode(DATA / "three_colors.heic")
     assert (decoded.mode, decoded.size) == ("RGB", (64, 48))
     places = {(8, 40): (200, 40, 60), (50, 6): (30, 60, 160), (8, 6): (240, 240, 230)}
@@ -208,7 +207,7 @@ def test_heic():
 def test_heic_that_is_cut():
     content = (DATA / "three_colors.heic").read_bytes()
     for length in (40, 300, len(content) - 20):
-        with pytest.raises(InputError, match=r"damaged|HEIC photos"):
+        with pytest.raises(InputError, match="damaged"):
             decode(content[:length])
 
 

@@ -168,18 +168,20 @@ def test_a_point_chooses_between_two():
         )
 
 
-def test_a_photo_in_detail_is_whole_and_in_color_without_the_segmenter():
+def test_a_photo_at_high_resolution_is_whole_and_in_color_without_the_segmenter():
     picture = rectangle((40, 100, 140, 150), ink=(30, 60, 90), paper=(200, 180, 160))
-    model_input = preprocess(picture, NONE_ASKED, "photo", in_detail={"photo"})
+    model_input = preprocess(picture, NONE_ASKED, "photo", high_resolution={"photo"})
     assert (model_input.kind, model_input.mask) == ("photo", None)
     assert model_input.tensor.shape[:2] == (1, 3)
     assert model_input.box == pytest.approx(WHOLE)
-    tapped = preprocess(picture, dark(), point=(0.3, 0.45), in_detail={"photo"})
+    tapped = preprocess(picture, dark(), point=(0.3, 0.45), high_resolution={"photo"})
     assert tapped.mask.shape == (96, 96)
     left, _, right, _ = tapped.box
     assert (left + right) / 2 == pytest.approx(90 / 280, abs=0.02)
     assert right - left < 0.55
-    nothing = preprocess(picture, dark(threshold=-1.0), point=(0.3, 0.45), in_detail={"photo"})
+    nothing = preprocess(
+        picture, dark(threshold=-1.0), point=(0.3, 0.45), high_resolution={"photo"}
+    )
     assert nothing.mask is None
     assert nothing.box[2] - nothing.box[0] < 0.65
 

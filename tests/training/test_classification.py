@@ -12,19 +12,18 @@ from fashion_model.preprocessing.decode import decode
 from fashion_model.training.augment import Augmentation
 from fashion_model.training.classification import (
     LabelConfig,
-    Labels,
+    LabelTask,
     PeopleConfig,
-    PeoplesPictures,
+    PeopleTask,
     accuracy,
     calibrations,
     held_out_inputs,
     held_out_scores,
     label_loss,
     logits_of,
-    watcher,
 )
 from fashion_model.training.initialization import fold, untrained
-from fashion_model.training.pictures import Pictures
+from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -46,14 +45,14 @@ def targets(*rows: tuple[int, ...]) -> torch.Tensor:
     return table
 
 
-def bars(count: int, seed: int = 0) -> Pictures:
+def bars(count: int, seed: int = 0) -> PixelDataset:
     """Ten classes anybody can tell: a bright bar at the height of the class, with noise."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 10
     images = torch.randint(0, 60, (count, 28, 28), generator=generator, dtype=torch.uint8)
     for image, label in zip(images, labels, strict=True):
         image[2 + 2 * int(label) : 6 + 2 * int(label), 4:24] = 220
-    return Pictures.from_labels(images, labels)
+    return PixelDataset.from_labels(images, labels)
 
 
 def test_loss_with_one_class_is_cross_entropy():
@@ -110,18 +109,17 @@ class Brightest(nn.Module):
 
 def test_accuracy_counts_any_target_and_leaves_out_what_has_none():
     network = Says(torch.eye(10)[[0, 1, 2]])
-    pictures = Pictures(torch.zeros(4, 28, 28).byte(), targets((0,), (2,), (2, 5), ()))
+    pictures = PixelDataset(torch.zeros(4, 28, 28).byte(), targets((0,), (2,), (2, 5), ()))
     assert accuracy(network, pictures) == pytest.approx(2 / 3)
-    assert watcher(pictures)(network) == {"validation": pytest.approx(2 / 3)}
 
 
 def test_confidences_are_calibrated_for_kinds_with_garments():
     network = Says(4 * torch.eye(10)[[0, 1, 2, 3] * 5])
     kinds = {
-        "dataset": Pictures(
+        "dataset": PixelDataset(
             torch.zeros(20, 28, 28).byte(), targets((0,), (1,), (2,), (4,)).repeat(5, 1)
         ),
-        "photo": Pictures(torch.zeros(2, 28, 28).byte(), targets((), ())),
+        "photo": PixelDataset(torch.zeros(2, 28, 28).byte(), targets((), ())),
     }
     found = calibrations(network, kinds)["calibration"]
     assert set(found) == {"dataset"}
@@ -129,10 +127,10 @@ def test_confidences_are_calibrated_for_kinds_with_garments():
     assert found["dataset"]["temperature"] == pytest.approx(4 / math.log(27), rel=0.02)
 
 
-def tones(first: int, count: int) -> Pictures:
+def tones(first: int, count: int) -> PixelDataset:
     """Pictures of one tone each."""
     pixels = torch.arange(first, first + count, dtype=torch.uint8).view(-1, 1, 1).repeat(1, 28, 28)
-    return Pictures.from_labels(pixels, torch.arange(count) % 10)
+    return PixelDataset.from_labels(pixels, torch.arange(count) % 10)
 
 
 def seen(batches) -> list[int]:
@@ -141,7 +139,7 @@ def seen(batches) -> list[int]:
 
 def test_an_epoch_takes_each_picture_once():
     config = LabelConfig(epochs=1, batch=8, learning_rate=0.01, augmentation=STILL)
-    source = Labels(tones(0, 30), config, CPU)
+    source = LabelTask(tones(0, 30), config, CPU)
     generator = torch.Generator().manual_seed(0)
     first, second = (seen(source.batches(generator)) for epoch in (0, 1))
     assert sorted(first) == sorted(second) == list(range(30))
@@ -153,7 +151,7 @@ def test_of_fashion_mnist_a_share_is_drawn_anew_beside_peoples_pictures():
     config = PeopleConfig(
         epochs=1, batch=8, learning_rate=0.01, fashion_mnist=0.25, augmentation=STILL
     )
-    source = PeoplesPictures(tones(0, 40), tones(100, 20), config, CPU)
+    source = PeopleTask(tones(0, 40), tones(100, 20), config, CPU)
     generator = torch.Generator().manual_seed(0)
     epochs = [seen(source.batches(generator)) for epoch in (0, 1)]
     own = [{tone for tone in epoch if tone < 100} for epoch in epochs]
@@ -165,7 +163,7 @@ def test_of_fashion_mnist_a_share_is_drawn_anew_beside_peoples_pictures():
 
 def test_teacher_and_labels_have_a_say_by_trust_where_somebody_was_asked():
     config = PeopleConfig(epochs=1, batch=8, learning_rate=0.01, smoothing=0.0, trust=0.75)
-    source = PeoplesPictures(tones(0, 4), tones(100, 2), config, CPU)
+    source = PeopleTask(tones(0, 4), tones(100, 2), config, CPU)
     logits = torch.randn(2, 10, generator=torch.Generator().manual_seed(0))
     asked = torch.tensor([[0.5, 0.5] + [0.0] * 8, [0.0] * 10])
     x, right = torch.zeros(2, 1, 28, 28), targets((3,), (4,))
@@ -182,7 +180,7 @@ def trained(source, config) -> nn.Module:
 
 def test_labels_are_learned():
     config = LabelConfig(epochs=6, batch=32, learning_rate=2e-3, ema=0.9, augmentation=STILL)
-    network = trained(Labels(bars(600), config, CPU), config)
+    network = trained(LabelTask(bars(600), config, CPU), config)
     assert accuracy(network, bars(100, seed=1)) > 0.95
 
 

@@ -13,8 +13,8 @@ from fashion_model.training import distillation
 from fashion_model.training.augment import Augmentation
 from fashion_model.training.classification import accuracy, logits_of
 from fashion_model.training.distillation import (
+    DistillationTask,
     TaughtConfig,
-    TeachersViews,
     ViewConfig,
     Views,
     distillation_loss,
@@ -23,7 +23,7 @@ from fashion_model.training.distillation import (
     taught_loss,
 )
 from fashion_model.training.initialization import fold, untrained
-from fashion_model.training.pictures import Pictures
+from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -157,17 +157,17 @@ def test_a_student_learns_what_its_teacher_says_of_views():
         augmentation=Augmentation(affine_chance=0.0, shift=0),
     )
     pixels = bars(100)
-    pictures = Pictures.from_labels(pixels, logits_of(Brightest(), pixels).argmax(1))
-    source = TeachersViews(pictures.pixels, Brightest(), config)
+    pictures = PixelDataset.from_labels(pixels, logits_of(Brightest(), pixels).argmax(1))
+    source = DistillationTask(pictures.pixels, Brightest(), config)
     trainer = Trainer(untrained("mlp", 0, CPU), config)
     student = trainer.fit(source.batches, source.loss, source.steps)
     assert accuracy(fold(student), pictures) > 0.9
     views = source.make(CPU)
     assert views is source.make(CPU)
-    again = TeachersViews(pictures.pixels, Brightest(), config).make(CPU)
+    again = DistillationTask(pictures.pixels, Brightest(), config).make(CPU)
     assert torch.equal(again.pixels, views.pixels)
     plain = replace(config, mix_chance=0.0)
-    unmixed = TeachersViews(pictures.pixels, Brightest(), plain).make(CPU).pixels
+    unmixed = DistillationTask(pictures.pixels, Brightest(), plain).make(CPU).pixels
     own = {tuple(row) for row in pictures.pixels.flatten(1).tolist()}
     own |= {tuple(row) for row in pictures.pixels.flip(2).flatten(1).tolist()}
     assert {tuple(row) for row in unmixed.flatten(0, 1).flatten(1).tolist()} <= own

@@ -15,7 +15,7 @@ from fashion_model.training import drawing_classification
 from fashion_model.training.drawing_classification import (
     CONFIG,
     SHARES,
-    Drawings,
+    DrawingTask,
     Material,
     items,
     of_photos,
@@ -38,7 +38,7 @@ def drawings():
     some = [("doodle", "bag", drawing(width), (8,)) for width in (50, 55)]
     some += [("doodle", "trousers", drawing(12), (1,)), ("other", "cat", drawing(30), (NONE,))]
     blank = ("icon", "bag", Image.new("L", (50, 50), 255), (8,))
-    return Drawings(Material.of([*some, blank]), SMALL)
+    return DrawingTask(Material.of([*some, blank]), SMALL)
 
 
 def test_shares_are_of_sources_and_then_of_labels(drawings):

@@ -8,18 +8,18 @@ from fashion_model import checkpoint
 from fashion_model import datasets as data
 from fashion_model.networks import Segmenter
 from fashion_model.preprocessing.geometry import as_rgb
-from fashion_model.preprocessing.segmentation import mask_logits
+from fashion_model.preprocessing.photo import mask_logits
 from fashion_model.training import drawing_detection
 from fashion_model.training.drawing_detection import drawing_accuracy, learn_drawings
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.photos import product
 from fashion_model.training.synthesis.sketches import photograph_drawing, sketch
 
 
 @pytest.fixture
-def wardrobe(sheet):
+def garments(sheet):
     pixels = np.stack([np.array(picture) for picture, _ in sheet])
-    return Wardrobe.of(pixels, np.array([label for _, label in sheet]))
+    return Garments.from_images(pixels, np.array([label for _, label in sheet]))
 
 
 @pytest.fixture
@@ -67,19 +67,19 @@ def test_only_what_tells_drawings_is_learned(images, real_folder, monkeypatch):
     assert drawing_accuracy(segmenter, [], images, 5).keys() < shares.keys()
 
 
-def test_the_committed_segmenter_tells_sheets_from_products(wardrobe):
+def test_the_committed_segmenter_tells_sheets_from_products(garments):
     """The test sheet's garments, drawn on paper and on white, none of them learnt."""
     segmenter, _ = checkpoint.load("segmenter", "cpu")
     rng = np.random.default_rng(12345)
-    garments = (torch.from_numpy(each) for each in (wardrobe.pixels, wardrobe.masks))
-    lines = sketch(*garments, torch.Generator().manual_seed(0))[:, 0].numpy()
+    pixels_and_masks = (torch.from_numpy(each) for each in (garments.pixels, garments.masks))
+    lines = sketch(*pixels_and_masks, torch.Generator().manual_seed(0))[:, 0].numpy()
     said = {
         name: np.mean(
             [mask_logits(as_rgb(np.asarray(each)), segmenter)[1] > 0 for each in pictures]
         )
         for name, pictures in (
             ("sheets", [photograph_drawing(line, rng) for line in lines]),
-            ("products", [product(rng, wardrobe) for _ in range(60)]),
+            ("products", [product(rng, garments) for _ in range(60)]),
         )
     }
     assert said["sheets"] >= 0.9

@@ -28,7 +28,7 @@ def images(sheet):
 @pytest.fixture
 def few(monkeypatch, images):
     subset = retrieval.Subset(images.numpy(), list(range(len(images))))
-    monkeypatch.setattr(retrieval, "read", lambda: subset)
+    monkeypatch.setattr(retrieval, "load_subset", lambda: subset)
 
 
 @pytest.mark.parametrize(

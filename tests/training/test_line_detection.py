@@ -13,8 +13,8 @@ from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.dataset_image import exact_dataset_image
 from fashion_model.training import line_detection
 from fashion_model.training.initialization import fold, untrained
-from fashion_model.training.line_detection import Lines, accuracies, bitmap
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.line_detection import LineTask, accuracies, bitmap
+from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import TrainConfig, Trainer
 
@@ -25,9 +25,9 @@ MANY = 200
 def drawn(sheet):
     """Bitmaps of drawings: five of each test image."""
     pixels = np.stack([np.asarray(picture) for picture, _ in sheet]).repeat(5, 0)
-    wardrobe = Wardrobe.of(pixels, np.zeros(len(pixels)))
+    garments = Garments.from_images(pixels, np.zeros(len(pixels)))
     rng, generator = np.random.default_rng(3), torch.Generator().manual_seed(3)
-    return np.stack([bitmap(line, rng) for line, _ in sketches(wardrobe, generator)])
+    return np.stack([bitmap(line, rng) for line, _ in sketches(garments, generator)])
 
 
 def test_a_drawing_shrinks_to_a_bright_picture_on_black():
@@ -57,7 +57,7 @@ def test_a_few_epochs_tell_lines_from_images(few, real_folder, drawn):
     images, validation = few
     labeled = data.load_labeled(real_folder)
     config = TrainConfig(epochs=60, batch=32, learning_rate=4e-3)
-    lines = Lines(labeled, images, config)
+    lines = LineTask(labeled, images, config)
     assert len(lines.lines) == 4 * 4 + 30
     assert lines.steps == 2 * 46 // 32
     trainer = Trainer(untrained("line-detector", 0, torch.device("cpu")), config)

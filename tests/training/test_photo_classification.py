@@ -15,7 +15,7 @@ from fashion_model.training.job import Job
 from fashion_model.training.photo_classification import (
     MILD,
     STRONG,
-    Photos,
+    PhotoTask,
     at_training_size,
     loss_with_memory,
     parameter_groups,
@@ -39,7 +39,7 @@ def photos():
         for name, tone in colors.items()
     }
     made["cutouts"] = [(np.full((40, 30, 4), 255, np.uint8), (1,))]
-    return Photos({name: Pool.of(name, items) for name, items in made.items()}, SMALL)
+    return PhotoTask({name: Pool.of(name, items) for name, items in made.items()}, SMALL)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_cut_outs_lie_on_grounds_things_and_rooms(photos, monkeypatch):
 
     monkeypatch.setattr("fashion_model.training.photo_classification.paste", ground_shown)
     rng = np.random.default_rng(0)
-    only_cutouts = Photos({**photos.pools, "home": photos.pools["cutouts"]}, SMALL)
+    only_cutouts = PhotoTask({**photos.pools, "home": photos.pools["cutouts"]}, SMALL)
     for _ in range(200):
         only_cutouts.view(rng)
     assert set(laid) == {1, 2}  # green grounds and blue things; there are no rooms here
@@ -137,7 +137,7 @@ def test_cut_outs_lie_on_grounds_things_and_rooms(photos, monkeypatch):
 
 def test_the_rooms_are_only_shown_behind_cut_outs(photos):
     room = [(np.full((40, 30, 3), 255, np.uint8), (2,))]
-    with_rooms = Photos({**photos.pools, "rooms": Pool.of("rooms", room)}, SMALL)
+    with_rooms = PhotoTask({**photos.pools, "rooms": Pool.of("rooms", room)}, SMALL)
     rng = np.random.default_rng(0)
     assert (2,) not in {with_rooms.view(rng)[1] for _ in range(200)}
 
@@ -175,11 +175,11 @@ def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, mon
     assert [each["seed"] for each in card["teachers"]] == [0, 1]
     assert len({each["digest"] for each in card["teachers"]}) == 2
     assert str(network) == str(EfficientNetLite0())
-    job.state(2).unlink()
+    job.state_path(2).unlink()
     again, told = train(job, photos.pools, "some")
     assert checkpoint.digest(again) == checkpoint.digest(network)
     assert told["teachers"] == card["teachers"]
-    job.state(1).unlink()
+    job.state_path(1).unlink()
     monkeypatch.setattr(
         "fashion_model.training.photo_classification.STRONG",
         replace(SMALL, epochs=1, steps=1, learning_rate=1.0),

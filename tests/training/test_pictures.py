@@ -16,9 +16,9 @@ from fashion_model.training import pictures
 from fashion_model.training.pictures import (
     NONE,
     PictureViews,
-    balanced,
     one_hot,
-    read,
+    read_views,
+    sampling_weights,
     unchanged,
     with_targets,
 )
@@ -128,7 +128,7 @@ def test_what_nothing_is_found_in_is_dropped():
         PictureViews([photo], "photo", (3, NONE)),
         PictureViews([sheet], "photo", (4,)),
     ]
-    found = read(items, segmenter)
+    found = read_views(items, segmenter)
     assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
     assert found.targets.nonzero().tolist() == [[0, 2], [0, 5]]
     for pixels, (picture, kind) in zip(
@@ -140,7 +140,7 @@ def test_what_nothing_is_found_in_is_dropped():
 
 @pytest.mark.parametrize("items", [[], [PictureViews([Image.new("L", (50, 50))], "photo", (1,))]])
 def test_nothing_at_all_can_be_joined_to_others(items):
-    found = read(items, segmenter)
+    found = read_views(items, segmenter)
     assert (found.pixels.shape, found.targets.shape) == ((0, 28, 28), (0, 10))
     assert (found.pixels.dtype, found.targets.dtype) == (torch.uint8, torch.bool)
 
@@ -155,9 +155,9 @@ def test_what_a_teacher_cannot_read_is_dropped_with_all_of_its_views():
         return torch.full((10,), 0.1)
 
     items = [PictureViews(views, "drawing", (1,)) for views in ([blank, drawing], [drawing, blank])]
-    found = read(items, segmenter, teacher)
+    found = read_views(items, segmenter, teacher)
     assert len(found.pixels) == len(found.targets) == len(found.confidences) == 1
-    assert len(read(items, segmenter)) == 2
+    assert len(read_views(items, segmenter)) == 2
 
 
 def test_a_teacher_is_asked_once_about_each_picture_in_which_something_is_found():
@@ -173,7 +173,7 @@ def test_a_teacher_is_asked_once_about_each_picture_in_which_something_is_found(
         return torch.full((10,), asked[-1][0] / 10)
 
     sheets = [item.views[0] for item in items]
-    found = read(items, segmenter, teacher)
+    found = read_views(items, segmenter, teacher)
     assert asked == [(0, "drawing"), (1, "drawing"), (3, "drawing")]
     assert found.confidences.dtype == torch.float16
     assert found.confidences.shape == (6, 10)
@@ -244,7 +244,7 @@ def test_what_is_made_up(images, labeled):
 def test_all_of_it_is_read_and_the_seed_decides(images, labeled, monkeypatch):
     monkeypatch.setattr(pictures, "PHOTO_COPIES", 1)
     one, same, other = (
-        read(pictures.for_people(labeled, images, seed), segmenter) for seed in (0, 0, 1)
+        read_views(pictures.for_people(labeled, images, seed), segmenter) for seed in (0, 0, 1)
     )
     assert 70 < len(one) <= 118
     assert torch.equal(one.pixels, same.pixels)
@@ -261,6 +261,6 @@ def test_a_row_says_which_outputs_count_as_right():
 @pytest.mark.parametrize(("power", "share"), [(0.0, 0.2), (1.0, 0.5), (0.5, 1 / 3)])
 def test_rare_labels_are_shown_as_often_as_is_asked_for(power, share):
     """b once among four a: by hand, 1 / (1 + 4 * 4 ** -power)."""
-    weights = balanced(["a", "a", "b", "a", "a"], power)
+    weights = sampling_weights(["a", "a", "b", "a", "a"], power)
     assert weights.sum().item() == pytest.approx(1)
     assert weights[2].item() == pytest.approx(share)

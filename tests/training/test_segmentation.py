@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from fashion_model import datasets as data
 from fashion_model.errors import DataError
 from fashion_model.training import segmentation
-from fashion_model.training.segmentation import Masks, augment_photos, grabcut, render_drawings
+from fashion_model.training.segmentation import MaskTask, augment_photos, grabcut, render_drawings
 from fashion_model.training.trainer import TrainConfig
 
 
@@ -132,7 +132,7 @@ def test_what_the_segmenter_learns_from(labeled, small):
 
 def test_batches_are_so_many_photos_and_a_third_as_many_drawings(labeled, small):
     config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
-    masks = Masks(labeled, small, config)
+    masks = MaskTask(labeled, small, config)
     batches = list(masks.batches(seeded()))
     assert len(batches) == masks.steps == 2
     assert {tuple(map(len, batch)) for batch in batches} == {(6, 6, 2)}
@@ -154,7 +154,7 @@ class Says(torch.nn.Module):
 def test_the_loss_by_hand(labeled, small):
     """Of masks all right, it is what is left of doubt; the worst of a dozen does not count."""
     config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
-    masks = Masks(labeled, small, config)
+    masks = MaskTask(labeled, small, config)
     y = torch.zeros(12, 1, 96, 96)
     y[..., 20:60, 20:60] = 1
     right = 40 * (y - 0.5)

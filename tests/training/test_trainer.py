@@ -273,7 +273,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         raise PowerError
 
     with pytest.raises(PowerError):
-        checkpoint.write_whole(path, stop)
+        checkpoint.write_atomically(path, stop)
     assert path.read_text() == "old"
-    checkpoint.write_whole(path, lambda part: part.write_text("new"))
+    checkpoint.write_atomically(path, lambda part: part.write_text("new"))
     assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]

@@ -40,9 +40,9 @@ def test_one_picture_and_many(endpoints):
     assert first == second == pytest.approx(answer, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["explain", "similar"])
+@pytest.mark.parametrize("name", ["predict", "explain", "similar"])
 def test_an_unknown_network_is_told_before_a_picture_is_fetched(endpoints, monkeypatch, name):
-    monkeypatch.setattr(api, "read", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(api, "fetch", lambda *_: pytest.fail("fetched"))
     says = told(getattr(endpoints, name), "https://example.org/shirt.png", "auto", "vgg")
     assert "no such network" in says
 

@@ -103,9 +103,9 @@ def test_a_failure_of_the_network_is_told_to_all_and_the_next_are_answered(fake,
 def test_replicas_are_asked_instead(fake):
     asked = []
     fake.remote = lambda *question: asked.append(question) or {"kind": "photo"}
-    assert fake.answer("cnn", b"1", "auto", None) == {"kind": "photo"}
+    assert fake.classify("cnn", b"1", "auto", None) == {"kind": "photo"}
     assert fake.predict("cnn", b"1", "auto") == {"kind": "photo"}
-    assert asked == [("answer", "cnn", b"1", "auto", None), ("predict", "cnn", b"1", "auto")]
+    assert asked == [("classify", "cnn", b"1", "auto", None), ("predict", "cnn", b"1", "auto")]
 
 
 # What the page asks

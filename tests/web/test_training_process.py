@@ -56,7 +56,7 @@ def test_it_says_what_went_wrong():
 def test_a_process_that_breaks_off_says_nothing_more(tmp_path, monkeypatch):
     point = tutorial.Progress(0, 0, 9, 2.3, 0.1, False, tutorial.untrained())
     with open(tmp_path / "point", "wb") as file:
-        training_process.write(file, point)
+        training_process.write_progress(file, point)
     read = f"open({str(tmp_path / 'point')!r}, 'rb').read()"
     whole = f"import sys; sys.stdin.read(); sys.stdout.buffer.write({read}"
 

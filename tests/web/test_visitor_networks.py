@@ -143,14 +143,14 @@ def test_a_training_from_the_first_point_to_the_last(visitors, processes):
     report = asked(visitors, name)
     assert (report["state"], report["place"], report["points"]) == ("training", 0, [])
     assert report["options"]["epochs"] == 3
-    untrained = visitors.find(UNTRAINED)[0]
-    assert visitors.find(name)[0] is untrained  # random answers until there are better ones
+    untrained = visitors.get(UNTRAINED)[0]
+    assert visitors.get(name)[0] is untrained  # random answers until there are better ones
     processes[0].say(FIRST, 1)
     wait_for(lambda: asked(visitors, name)["points"] == [FIRST])
-    assert torch.equal(visitors.find(name)[0].flatten(torch.ones(1, 2)), torch.ones(1, 2))
+    assert torch.equal(visitors.get(name)[0].flatten(torch.ones(1, 2)), torch.ones(1, 2))
     processes[0].say(LAST, 2)
     wait_for(lambda: state_of(visitors, name) == "trained")
-    network, card = visitors.find(name)
+    network, card = visitors.get(name)
     assert all(torch.equal(network.state_dict()[key], value) for key, value in weights(2).items())
     assert not network.training
     assert card["architecture"] == "mlp"
@@ -209,7 +209,7 @@ def test_a_stopped_training_leaves_what_was_learned_so_far(visitors, processes):
     processes[0].say(LAST, 4)
     visitors._threads.shutdown()
     assert state_of(visitors, name) == "stopped"
-    found = visitors.find(name)[0].state_dict()
+    found = visitors.get(name)[0].state_dict()
     assert all(torch.equal(found[key], value) for key, value in weights(3).items())
 
 
@@ -269,10 +269,10 @@ def test_what_is_no_question_is_told(visitors):
 def test_an_hour_later_it_is_forgotten(visitors, processes, monkeypatch):
     name = trained(visitors, processes)
     visitors._entries[name].since -= visitor_networks.KEEP_SECONDS - 60
-    assert visitors.find(name)
+    assert visitors.get(name)
     visitors._entries[name].since -= 120
     with pytest.raises(InputError, match="Train it again, or bring back") as caught:
-        visitors.find(name)
+        visitors.get(name)
     assert caught.value.key == "forgotten network"
     assert not visitors._entries
 
@@ -312,7 +312,7 @@ def test_what_is_taken_along_answers_the_same_in_python(visitors, processes, tmp
         picture = png(shirt(ink="navy", paper="beige"))
         ours = fashion_model.load(device="cpu")
         panels.inference.classifiers["cnn"].detectors = ours.detectors
-        here = panels.inference.find(name).predict(picture, kind)
+        here = panels.inference.get(name).predict(picture, kind)
         there = loaded.predict(picture, kind)
         assert list(here) == list(there)
         assert here == pytest.approx(there, abs=1e-6)
@@ -323,14 +323,14 @@ def test_what_is_brought_back_is_the_same_network(visitors, processes, uploads):
     content = base64.b64decode(visitors.take_network({"network": name})["file"])
     report = visitors.bring_network({"file": upload(uploads, content), "network": name})
     assert (report["state"], report["points"]) == ("brought", [])
-    found = visitors.find(report["network"])[0].state_dict()
+    found = visitors.get(report["network"])[0].state_dict()
     assert all(torch.equal(found[key], value) for key, value in weights(6).items())
     assert not list(uploads.rglob("*.safetensors"))  # the upload is gone at once
     assert error_of(visitors.ask_training, {"network": name}) == "forgotten network"
     plain = upload(uploads, save(weights(7)))  # as save_file(model.state_dict()) writes it
     report = visitors.bring_network({"file": plain})
     assert torch.equal(
-        visitors.find(report["network"])[0].linear_relu_stack[0].bias,
+        visitors.get(report["network"])[0].linear_relu_stack[0].bias,
         weights(7)["linear_relu_stack.0.bias"],
     )
 
@@ -383,7 +383,7 @@ def test_it_answers_is_opened_and_is_compared(panels, mine):
 
 def test_scripts_may_name_it(panels, mine):
     found = panels.inference.predict(mine, png(shirt()), "drawing")
-    assert found == panels.inference.find(mine).predict(shirt(), "drawing")
+    assert found == panels.inference.get(mine).predict(shirt(), "drawing")
     with pytest.raises(InputError) as caught:
         panels.inference.predict("yours-x", png(shirt()), "drawing")
     assert caught.value.key == "forgotten network"
@@ -400,10 +400,10 @@ def test_replicas_are_not_asked_about_it(panels, mine):
     asked = []
     panels.inference.remote = lambda *question: asked.append(question) or []
     panels.inference.predict(mine, png(shirt()), "drawing")
-    panels.inference.answer(UNTRAINED, png(shirt()), "drawing")
+    panels.inference.classify(UNTRAINED, png(shirt()), "drawing")
     assert asked == []
     panels.inference.predict("cnn", png(shirt()), "drawing")
-    panels.inference.answer("cnn", png(shirt()), "drawing")
+    panels.inference.classify("cnn", png(shirt()), "drawing")
     assert len(asked) == 2
 
 

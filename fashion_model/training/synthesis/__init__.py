@@ -8,7 +8,7 @@ from PIL import Image
 
 from fashion_model import retrieval
 from fashion_model.networks import CLASSES
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import sketches
 
@@ -17,10 +17,10 @@ def pictures(kind: str, seed: int) -> Iterator[tuple[Image.Image, int]]:
     """Garments of kind "drawing" or "photo", each with its class, without end; the same for the
     same seed. They are made out of the training images that come with the package."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    images = retrieval.read().images
-    wardrobe = Wardrobe.of(images, np.arange(len(images)) % len(CLASSES))
+    images = retrieval.load_subset().images
+    garments = Garments.from_images(images, np.arange(len(images)) % len(CLASSES))
     while kind == "drawing":
-        yield from sketches(wardrobe, generator)
+        yield from sketches(garments, generator)
     while True:
-        photo, _, label = snapshot(rng, wardrobe)
+        photo, _, label = snapshot(rng, garments)
         yield Image.fromarray(photo), label

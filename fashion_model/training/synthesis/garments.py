@@ -36,7 +36,7 @@ class Cutout:
 
 
 @dataclass(frozen=True)
-class Wardrobe:
+class Garments:
     """Fashion-MNIST's garments to dress made-up pictures with.
 
     pixels and masks: uint8 (N, 28, 28); labels: (N,). real: cut-outs of real photos by class,
@@ -49,13 +49,13 @@ class Wardrobe:
     real: Mapping[int, Sequence[Cutout]] = field(default_factory=dict)
 
     @staticmethod
-    def of(
+    def from_images(
         pixels: Array, labels: Array, real: Mapping[int, Sequence[Cutout]] | None = None
-    ) -> "Wardrobe":
+    ) -> "Garments":
         """pixels uint8 (N, 28, 28); the masks are what is not black, without its holes."""
         closed = ndimage.binary_closing(pixels > 10, np.ones((1, 3, 3)))
         masks = np.stack([ndimage.binary_fill_holes(mask) for mask in closed]).astype(np.uint8)
-        return Wardrobe(pixels, masks, labels, real or {})
+        return Garments(pixels, masks, labels, real or {})
 
     @staticmethod
     def sample(
@@ -64,12 +64,12 @@ class Wardrobe:
         count: int,
         rng: Rng,
         real: Mapping[int, Sequence[Cutout]] | None = None,
-    ) -> "Wardrobe":
+    ) -> "Garments":
         """of so many of images uint8 (N, 28, 28) and their labels (N,), drawn by rng."""
         some = rng.permutation(len(images))[:count]
-        return Wardrobe.of(images[some].numpy(), labels[some].numpy(), real)
+        return Garments.from_images(images[some].numpy(), labels[some].numpy(), real)
 
-    def garment(self, rng: Rng, label: int, share_real: float = 0.3) -> Cutout:
+    def choose(self, rng: Rng, label: int, share_real: float = 0.3) -> Cutout:
         """A garment of class label, trimmed to its mask; share_real of them from real photos."""
         cutouts = self.real.get(label, ())
         if cutouts and rng.random() < share_real:

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from fashion_model.networks import CLASSES
-from fashion_model.preprocessing.segmentation import SIDE
+from fashion_model.preprocessing.photo import SIDE
 from fashion_model.training.synthesis.garments import (
     DRESS,
     SKIN,
@@ -12,8 +12,8 @@ from fashion_model.training.synthesis.garments import (
     UPPER,
     Array,
     Cutout,
+    Garments,
     Rng,
-    Wardrobe,
     as_bytes,
     camera_effects,
     color,
@@ -26,20 +26,20 @@ from fashion_model.training.synthesis.garments import (
 WORN = {0: 0.25, 2: 0.15, 4: 0.15, 6: 0.2, 3: 0.12, 1: 0.13}  # how often each class is worn
 
 
-def snapshot(rng: Rng, wardrobe: Wardrobe) -> tuple[Array, Array, int]:
+def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
     """A picture uint8 (96, 96, 3), the garment's mask uint8 (96, 96), and its class.
 
-    Photos are squeezed into a square as the finder sees them, so proportions vary.
+    Photos are squeezed into a square as the segmenter reads them, so proportions vary.
     """
     if rng.random() < 0.5:
         label = int(rng.integers(10))
         canvas = paper(rng, SIDE) if rng.random() < 0.4 else ground(rng, SIDE)
-        mask = _lay(rng, canvas, wardrobe.garment(rng, label, 0.5))
+        mask = _lay(rng, canvas, garments.choose(rng, label, 0.5))
     else:
         label = int(rng.choice(list(WORN), p=list(WORN.values())))
         canvas = paper(rng, SIDE) if rng.random() < 0.75 else ground(rng, SIDE)
-        other = wardrobe.garment(rng, 0 if label == TROUSER else TROUSER)
-        mask = worn(rng, canvas, wardrobe.garment(rng, label), label, other)
+        other = garments.choose(rng, 0 if label == TROUSER else TROUSER)
+        mask = worn(rng, canvas, garments.choose(rng, label), label, other)
     picture = camera_effects(rng, canvas) if rng.random() < 0.7 else np.clip(canvas, 0, 1)
     image = Image.fromarray((picture * 255).astype(np.uint8))
     if rng.random() < 0.35:  # a thumbnail
@@ -70,11 +70,11 @@ def _lay(rng: Rng, canvas: Array, cutout: Cutout) -> Array:
     return mask
 
 
-def product(rng: Rng, wardrobe: Wardrobe) -> Image.Image:
+def product(rng: Rng, garments: Garments) -> Image.Image:
     """A garment on white, upright and whole, 60x80 to 120x160 pixels, as shops show it."""
     size = 120
     canvas = np.ones((size, size, 3), np.float32) * rng.choice([1.0, 0.97, 0.93])
-    cutout = wardrobe.garment(rng, int(rng.integers(len(CLASSES))), 0)
+    cutout = garments.choose(rng, int(rng.integers(len(CLASSES))), 0)
     height, width = cutout.mask.shape
     scale = min(80 / width, 110 / height) * rng.uniform(0.75, 0.98)
     x, y = width * scale / 2, height * scale / 2

@@ -13,8 +13,8 @@ from fashion_model.preprocessing.geometry import dilate, erode
 from fashion_model.training.augment import RandomAffine
 from fashion_model.training.synthesis.garments import (
     Array,
+    Garments,
     Rng,
-    Wardrobe,
     as_bytes,
     camera_effects,
     color,
@@ -22,21 +22,17 @@ from fashion_model.training.synthesis.garments import (
 )
 
 
-def warp(x: torch.Tensor, generator: torch.Generator, wobble: float = 0.05) -> torch.Tensor:
-    """x (N, C, H, W), each turned, sheared, scaled, flipped and bent on its own.
-
-    wobble is how far points move, in halves of the side.
-    """
+def warp(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """x (N, C, H, W), each turned, sheared, scaled, flipped and bent on its own."""
     n, _, height, width = x.shape
 
-    def bends(cells: int, reach: float) -> torch.Tensor:
+    def bends(cells: int, reach: float) -> torch.Tensor:  # reach: in halves of the side
         moves = (torch.rand(n, 2, cells, cells, generator=generator) * 2 - 1) * reach
         return F.interpolate(moves, (height, width), mode="bicubic")
 
     turned = RandomAffine(degrees=8, scale=0.12, shear=0.12, shift=0)
-    grid = 1.12 * turned.grid(x.shape, generator) + (
-        bends(5, wobble) + bends(12, 0.35 * wobble)
-    ).permute(0, 2, 3, 1)
+    grid = 1.12 * turned.grid(x.shape, generator)
+    grid = grid + (bends(5, 0.05) + bends(12, 0.35 * 0.05)).permute(0, 2, 3, 1)
     return F.grid_sample(x, grid, align_corners=False)
 
 
@@ -128,11 +124,11 @@ def photograph_drawing(line: Array, rng: Rng) -> Image.Image:
     return Image.fromarray(as_bytes(drawn))
 
 
-def sketches(wardrobe: Wardrobe, generator: torch.Generator) -> Iterator[tuple[Image.Image, int]]:
-    """A line drawing of each garment of wardrobe, with its class."""
-    for start in range(0, len(wardrobe.labels), 250):
+def sketches(garments: Garments, generator: torch.Generator) -> Iterator[tuple[Image.Image, int]]:
+    """A line drawing of each of garments, with its class."""
+    for start in range(0, len(garments.labels), 250):
         some = slice(start, start + 250)
-        pixels, masks = (torch.from_numpy(a[some]) for a in (wardrobe.pixels, wardrobe.masks))
+        pixels, masks = (torch.from_numpy(a[some]) for a in (garments.pixels, garments.masks))
         lines = sketch(pixels, masks, generator)
-        for line, label in zip(lines, wardrobe.labels[some].tolist(), strict=True):
+        for line, label in zip(lines, garments.labels[some].tolist(), strict=True):
             yield as_picture(line), label

@@ -74,10 +74,10 @@ function origins(networks) {
   return make("div", "origins", null, make("ul", "", null, ...items), ...(names ? [note(say("card.icons")), english(make("p", "note", names))] : []));
 }
 
-function training({ pictures, device, versions, epochs, seconds }) {
+function training({ device, versions, epochs, seconds }) {
   const time = seconds && say("card.minutes", { count: number(Math.round(seconds / 60)) });
-  const values = { epochs, clean: pictures && number(pictures.clean), extra: pictures && number(pictures.extra), seconds: time, device, torch: versions?.torch };
-  return Object.values(values).some((value) => value === undefined) ? "" : note(say(pictures.extra ? "card.training" : "card.training.clean", values));
+  const values = { epochs, seconds: time, device, torch: versions?.torch };
+  return Object.values(values).some((value) => value === undefined) ? "" : note(say("card.training", values));
 }
 
 function layerTable({ layers }) {
@@ -112,12 +112,6 @@ function confusion({ confusion: matrix, classes }) {
 
 function calibration(bins) {
   const size = 240, left = 56, bottom = 36;
-  const draw = (tag, values, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    return node;
-  };
   const x = (share) => left + share * size, y = (share) => 8 + (1 - share) * size;
   const svg = draw("svg", { viewBox: `0 0 ${left + size + 24} ${8 + size + bottom}`, role: "img", "aria-label": say("card.calibration.alt"), class: "curve" });
   for (const share of [0, 0.5, 1]) {

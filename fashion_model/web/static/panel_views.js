@@ -9,6 +9,12 @@ function make(tag, name, text, ...children) {
   node.append(...children);
   return node;
 }
+function draw(tag, values, text) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
 const image = (url, alt) => Object.assign(document.createElement("img"), { src: url, alt });
 const english = (node) => Object.assign(node, { lang: "en" });
 

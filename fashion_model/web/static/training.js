@@ -52,13 +52,6 @@ function showLoop() {
   find(".loop").replaceChildren(...parts);
 }
 
-function draw(tag, values, text) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(values)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 // Accuracy from 0 to 100% on the left, loss from 0 to the most there was on the right, over the steps
 function curves(points) {
   const [left, top, height] = [44, 10, 170], steps = points[0]?.steps ?? 1;

@@ -6,7 +6,7 @@ import torch
 
 from fashion_model.training.synthesis.garments import (
     Cutout,
-    Wardrobe,
+    Garments,
     camera_effects,
     color,
     dye,
@@ -25,9 +25,9 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 @pytest.fixture(scope="module")
-def wardrobe(sheet):
+def garments(sheet):
     """Four real garments of each class."""
-    return Wardrobe.of(
+    return Garments.from_images(
         np.stack([np.array(picture) for picture, _ in sheet]),
         np.array([label for _, label in sheet]),
     )
@@ -47,28 +47,28 @@ def gray(size: int = 96, tone: float = 0.8) -> np.ndarray:
 # Garments.
 
 
-def test_a_wardrobes_masks_by_hand():
+def test_the_masks_of_garments_by_hand():
     """A ring with a gap one pixel wide, with dust beside it: full, and without the dust."""
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, 4:24, 6:22] = 200
     image[0, 8:20, 10:18] = 0  # a hole
     image[0, 4:8, 13] = 0  # the gap
     image[0, 1, 1] = 9
-    (mask,) = Wardrobe.of(image, np.array([3])).masks
+    (mask,) = Garments.from_images(image, np.array([3])).masks
     expected = np.zeros((28, 28))
     expected[4:24, 6:22] = 1
     expected[4, 13] = mask[4, 13]  # whether the gap's very mouth is closed does not matter
     assert np.array_equal(mask, expected)
 
 
-def test_a_wardrobe_gives_garments_of_the_class_asked_for(wardrobe):
+def test_garments_are_chosen_of_the_class_asked_for(garments):
     marked = block(5, 5, 0.123)
     for label in range(10):
-        mixed = Wardrobe(wardrobe.pixels, wardrobe.masks, wardrobe.labels, {label: [marked]})
-        assert mixed.garment(rng(), label, 1.0) is marked
-        assert mixed.garment(rng(), (label + 1) % 10, 1.0) is not marked
-        assert mixed.garment(rng(), label, 0.0) is not marked
-    trousers, bag = wardrobe.garment(rng(), 1), wardrobe.garment(rng(), 8)
+        mixed = Garments(garments.pixels, garments.masks, garments.labels, {label: [marked]})
+        assert mixed.choose(rng(), label, 1.0) is marked
+        assert mixed.choose(rng(), (label + 1) % 10, 1.0) is not marked
+        assert mixed.choose(rng(), label, 0.0) is not marked
+    trousers, bag = garments.choose(rng(), 1), garments.choose(rng(), 8)
     assert trousers.mask.shape[0] > 1.5 * trousers.mask.shape[1]  # tall
     assert bag.mask.shape[1] > 0.7 * bag.mask.shape[0]
 
@@ -85,10 +85,10 @@ def test_trimming_by_hand():
     assert trim(empty) is empty
 
 
-def test_dyeing_keeps_the_shape(wardrobe):
+def test_dyeing_keeps_the_shape(garments):
     for i in range(0, 40, 4):
-        cutout = dye(rng(i), wardrobe.pixels[i], wardrobe.masks[i])
-        large = np.kron(wardrobe.masks[i], np.ones((3, 3)))
+        cutout = dye(rng(i), garments.pixels[i], garments.masks[i])
+        large = np.kron(garments.masks[i], np.ones((3, 3)))
         assert ((cutout.mask > 0.5) == large).mean() > 0.97
         assert 0 <= cutout.color.min() <= cutout.color.max() <= 1
 
@@ -167,10 +167,10 @@ def test_placing_past_the_border_and_turned():
     assert np.ptp(columns) < 12
 
 
-def test_a_sample_is_of_images_with_their_labels(wardrobe):
-    images, labels = torch.from_numpy(wardrobe.pixels), torch.from_numpy(wardrobe.labels)
-    few = Wardrobe.sample(images, labels, 15, rng(1))
+def test_a_sample_is_of_images_with_their_labels(garments):
+    images, labels = torch.from_numpy(garments.pixels), torch.from_numpy(garments.labels)
+    few = Garments.sample(images, labels, 15, rng(1))
     assert few.pixels.shape == (15, 28, 28)
     for picture, label in zip(few.pixels, few.labels, strict=True):
-        (row,) = np.flatnonzero((wardrobe.pixels == picture).all((1, 2)))
-        assert wardrobe.labels[row] == label
+        (row,) = np.flatnonzero((garments.pixels == picture).all((1, 2)))
+        assert garments.labels[row] == label

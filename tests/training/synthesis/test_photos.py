@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from fashion_model.training.synthesis import photos as snapshots
-from fashion_model.training.synthesis.garments import Cutout, Wardrobe
+from fashion_model.training.synthesis.garments import Cutout, Garments
 from fashion_model.training.synthesis.photos import snapshot, worn
 
 
@@ -14,9 +14,9 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 @pytest.fixture(scope="module")
-def wardrobe(sheet):
+def garments(sheet):
     """Four real garments of each class."""
-    return Wardrobe.of(
+    return Garments.from_images(
         np.stack([np.array(picture) for picture, _ in sheet]),
         np.array([label for _, label in sheet]),
     )
@@ -60,7 +60,7 @@ def test_a_shadow_falls_outside_of_the_mask():
 
 
 @pytest.mark.parametrize("label", snapshots.WORN)
-def test_a_worn_garment_is_where_its_mask_says(wardrobe, label):
+def test_a_worn_garment_is_where_its_mask_says(garments, label):
     green = Cutout(
         np.array([[[0, 1, 0]]], np.float32).repeat(30, 0).repeat(20, 1), block(30, 20).mask
     )
@@ -97,10 +97,10 @@ def test_a_top_is_worn_above_trousers_and_trousers_below_a_top():
 # Whole photos.
 
 
-def test_snapshots_keep_their_promise(wardrobe):
+def test_snapshots_keep_their_promise(garments):
     labels = []
     for seed in range(40):
-        picture, mask, label = snapshot(rng(seed), wardrobe)
+        picture, mask, label = snapshot(rng(seed), garments)
         assert (picture.shape, picture.dtype) == ((96, 96, 3), np.uint8)
         assert (mask.shape, mask.dtype) == ((96, 96), np.uint8)
         assert 0.02 < (mask > 127).mean() < 0.95
@@ -109,18 +109,18 @@ def test_snapshots_keep_their_promise(wardrobe):
     assert set(labels) == set(range(10))
 
 
-def test_snapshots_are_seeded(wardrobe):
-    one, same, other = (snapshot(rng(seed), wardrobe) for seed in (5, 5, 6))
+def test_snapshots_are_seeded(garments):
+    one, same, other = (snapshot(rng(seed), garments) for seed in (5, 5, 6))
     assert np.array_equal(one[0], same[0])
     assert np.array_equal(one[1], same[1])
     assert one[2] == same[2]
     assert not np.array_equal(one[0], other[0])
 
 
-def test_a_product_is_whole_and_on_white(wardrobe):
+def test_a_product_is_whole_and_on_white(garments):
     sizes = set()
     for seed in range(20):
-        picture = snapshots.product(np.random.default_rng(seed), wardrobe)
+        picture = snapshots.product(np.random.default_rng(seed), garments)
         sizes.add(picture.size)
         array = np.asarray(picture)
         assert 60 <= picture.width <= 120

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from fashion_model.training.synthesis.garments import Wardrobe
+from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.sketches import (
     draw_with_pen,
     photograph_drawing,
@@ -20,15 +20,15 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture(scope="module")
-def wardrobe(sheet):
+def garments(sheet):
     """Four real garments of each class."""
-    return Wardrobe.of(
+    return Garments.from_images(
         np.stack([np.array(picture) for picture, _ in sheet]),
         np.array([label for _, label in sheet]),
     )
 
 
-def test_sketches_run_along_the_garments_edge(wardrobe):
+def test_sketches_run_along_the_garments_edge(garments):
     """A square, drawn: all ink is near its outline, and the outline is mostly inked."""
     pixels = torch.zeros(24, 28, 28, dtype=torch.uint8)
     pixels[:, 6:22, 6:22] = 180
