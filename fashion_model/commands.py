@@ -38,6 +38,8 @@ def evaluate(options: argparse.Namespace) -> int:
         options.wrong("--sheet and --fold are about a folder: name it with --images")
     if options.images is not None and (options.plot or options.data):
         options.wrong("--plot and --data are about Fashion-MNIST: leave out --images")
+    if options.images is not None and options.save and not options.fold:
+        options.wrong("--save keeps figures of pictures that no training saw: name their --fold")
     if options.images is None:
         text, about = _evaluate_dataset(options)
     else:

@@ -69,6 +69,7 @@ def test_errors_of_the_package_are_one_line(tmp_path, capsys):
         ["train", "--network", "none"],
         ["train", "--epochs", "0"],
         ["train", "--epochs", "many"],
+        ["evaluate", "--images", ".", "--save"],  # which fold?
     ],
 )
 def test_wrong_command_lines_end_with_status_2(arguments, capsys):

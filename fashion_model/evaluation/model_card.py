@@ -11,11 +11,11 @@ from typing import Any
 from torch import nn
 
 from fashion_model import checkpoint
-from fashion_model.classifier import KINDS, Classifier
+from fashion_model.classifier import KINDS, LONGEST, Classifier
 from fashion_model.explain import named_layers, summarize
 from fashion_model.networks import parameter_count
 from fashion_model.preprocessing import ModelInput
-from fashion_model.preprocessing.decode import ImageLike
+from fashion_model.preprocessing.decode import ImageLike, decode
 
 DIGITS = 5  # of each figure in a checkpoint's card
 RUNS = 5  # whose median is the time
@@ -119,8 +119,9 @@ def compare(
     point: tuple[float, float] | None = None,
 ) -> list[Comparison]:
     """The answer of each of classifiers, by name, to one picture; see Classifier.classify."""
+    picture = decode(image, longest=LONGEST)
     return [
-        _comparison(name, each, each.preprocess(image, kind, point))
+        _comparison(name, each, each.preprocess(picture, kind, point))
         for name, each in classifiers.items()
     ]
 
