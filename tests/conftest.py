@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import struct
+import sys
 from pathlib import Path
 
 # Before anything imports torch or gradio: other work on this machine keeps its cores, and the
@@ -14,20 +15,38 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ["TQDM_DISABLE"] = "1"
 
 import pytest
-import torch
 from PIL import Image, ImageDraw
 
 import hostile
 import serving
-from fashion_model import CLASSES
-from fashion_model import datasets as data
-from fashion_model.training.trainer import Trainer
 
-torch.set_num_threads(1)
+# With several processes (-n) the first one runs no test: torch, slow to import, is not for it.
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent
 MUST_RUN = ("browser", "dataset")  # markers that CI must not skip
+
+
+def pytest_collection_modifyitems(items):
+    """Files with a browser first, for one start of it is enough for them; then what else takes
+    long, so that no process is left alone with such a file at the end."""
+
+    def place(item):
+        module = item.getparent(pytest.Module)
+        long = {"e2e", "training"} & set(module.path.parts)
+        return module.get_closest_marker("browser") is None, not long
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish():
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def pytest_runtest_setup(item):
+    if "browsing" in sys.modules and not item.get_closest_marker("browser"):
+        sys.modules["browsing"].stop()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,6 +61,8 @@ def pytest_runtest_makereport(item):
 
 def pytest_sessionfinish(session):
     """With several processes (-n), each tells the first what its users saw."""
+    if "browsing" in sys.modules:
+        sys.modules["browsing"].stop()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["seen"] = {k: dict(v) for k, v in hostile.SEEN.items()}
 
@@ -65,6 +86,7 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def stopped_once(monkeypatch):
     """Calls train until its first epoch is saved, as if somebody stopped it there, and again."""
+    from fashion_model.training.trainer import Trainer
 
     def call(train, out: Path) -> None:
         def save_and_stop(self, path):
@@ -85,6 +107,8 @@ def stopped_once(monkeypatch):
 @pytest.fixture(scope="session")
 def fashion_mnist_test():
     """The 10,000 test images uint8 (N, 28, 28) and their labels; skips where there are none."""
+    from fashion_model import datasets as data
+
     if not data.DEBIAN.is_dir() and not data.DOWNLOADS.is_dir():
         pytest.skip("no Fashion-MNIST here: install Debian's package dataset-fashion-mnist")
     return data.load_fashion_mnist(train=False)
@@ -105,6 +129,10 @@ def sheet():
 
 def made_up_fashion_mnist(monkeypatch, train: int, test: int):
     """{True: (images, labels), False: ...} of noise, whose checksums data.py then accepts."""
+    import torch
+
+    from fashion_model import datasets as data
+
     generator = torch.Generator().manual_seed(0)
     made = {}
     for key, count in ((True, train), (False, test)):
@@ -116,7 +144,7 @@ def made_up_fashion_mnist(monkeypatch, train: int, test: int):
     return made
 
 
-def idx(tensor: torch.Tensor) -> bytes:
+def idx(tensor) -> bytes:
     """The idx format: two zeros, 8 for uint8, the rank, each size as big-endian, the bytes."""
     sizes = struct.pack(f">{tensor.ndim}I", *tensor.shape)
     return bytes([0, 0, 8, tensor.ndim]) + sizes + tensor.numpy().tobytes()
@@ -145,6 +173,8 @@ def made_up_data(tmp_path, monkeypatch):
 @pytest.fixture
 def real_folder(tmp_path, sheet):
     """Three photos and four drawings, labeled. group_fold has ann in fold 0, and leo in 3."""
+    from fashion_model import CLASSES
+
     folder = tmp_path / "real"
     folder.mkdir()
     table = ["path,source,label,accept,sender"]

@@ -400,12 +400,17 @@ def test_a_network_that_names_no_classes_is_refused_for_a_kind_too(tmp_path):
 
 
 def test_the_package_needs_neither_gradio_nor_training_nor_data():
+    """And what reads HEIC is loaded for HEIC alone."""
     code = (
-        "import sys, fashion_model; fashion_model.load(device='cpu');"
-        "print([m for m in ('gradio', 'torchvision', 'fashion_model.training',"
+        "import sys, fashion_model; fashion_model.load(device='cpu').predict(sys.argv[1]);"
+        "print([m for m in ('gradio', 'torchvision', 'pi_heif', 'fashion_model.training',"
         "'fashion_model.evaluation', 'fashion_model.datasets') if m in sys.modules])"
     )
+    example = TOP / "fashion_model" / "web" / "static" / "examples" / "dress.png"
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=TOP, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code, example],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
     )
     assert run.stdout == "[]\n", run.stderr

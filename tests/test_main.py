@@ -1,6 +1,7 @@
 """The command line itself: its options, its errors, and as a process of its own."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -37,19 +38,15 @@ def test_an_empty_standard_input(monkeypatch, capsys):
     assert told.err.startswith("-: the file is empty")
 
 
-def test_a_reader_that_has_seen_enough(boot):
-    """As in "predict FOLDER | head -1": no traceback."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fashion_model", "predict", str(boot)],
-        cwd=TOP,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    process.stdout.close()
-    err = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() == 1
-    assert err == b""
+def test_a_reader_that_has_seen_enough(boot, monkeypatch, capsys):
+    """As in "predict FOLDER | head -1": no traceback, nor one when Python closes what is left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        assert main(["predict", str(boot)]) == 1
+        monkeypatch.undo()
+    assert capsys.readouterr() == ("", "")
 
 
 def test_errors_of_the_package_are_one_line(tmp_path, capsys):

@@ -3,13 +3,14 @@
 SCREENSHOTS=FOLDER keeps pictures of the page there; screenshot.png of them is the README's.
 """
 
+import functools
 import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import expect, sync_playwright
 
 # The shell is the same browser without windows: a page opens in it with two thirds of the work
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
@@ -39,6 +40,23 @@ pytestmark = [
 ]
 
 
+@functools.cache
+def running():
+    """Playwright, a browser, and the browser's contexts by their options: for one file after the
+    other, until stop."""
+    playwright = sync_playwright().start()
+    return playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS), {}
+
+
+def stop():
+    """While Playwright runs, no other test of the process has an event loop."""
+    if running.cache_info().currsize:
+        playwright, chromium, _ = running()
+        running.cache_clear()
+        chromium.close()
+        playwright.stop()
+
+
 class Page:
     """An open page of a browser's context, which remembers what it logged and whom it asked."""
 
@@ -65,17 +83,15 @@ class Page:
 
     def come_to_rest(self):
         """Wait until Gradio has put everything in its place, which a busy machine does late."""
-        last, still = None, 0
-        for _ in range(200):
-            box = self.page.evaluate(
-                """() => { const c = document.querySelector("canvas")?.getBoundingClientRect();
-                return [c?.x, c?.y, c?.width, document.body.scrollHeight]; }"""
-            )
-            still = still + 1 if box == last else 0
-            last = box
-            if still == 6:
-                return
-            self.page.wait_for_timeout(50)
+        self.page.evaluate(
+            """() => new Promise((done) => { let last = "", still = 0, frames = 0;
+            const look = () => {
+            const c = document.querySelector("canvas")?.getBoundingClientRect();
+            const now = [c?.x, c?.y, c?.width, document.body.scrollHeight].join();
+            still = now === last ? still + 1 : 0; last = now; frames += 1;
+            if (still === 12 || frames === 600) done(); else requestAnimationFrame(look); };
+            look(); })"""
+        )
 
     def points(self, outline):
         box = self.page.locator("canvas").bounding_box()
@@ -87,7 +103,7 @@ class Page:
         self.page.mouse.move(*first)
         self.page.mouse.down()
         for point in rest:
-            self.page.mouse.move(*point, steps=3)
+            self.page.mouse.move(*point, steps=2)
         self.page.mouse.up()
 
     def touch(self, outline):

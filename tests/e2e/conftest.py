@@ -1,7 +1,4 @@
-"""One browser for the tests of a file, and what a visitor brings.
-
-Not for all of them: while Playwright runs, no other test of the process has an event loop.
-"""
+"""One browser for the tests of all files that have one, and what a visitor brings."""
 
 import shutil
 from contextlib import contextmanager
@@ -9,22 +6,18 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
-from browsing import CHROMIUM, FLAGS, WIDE, Page
+from browsing import WIDE, Page, running
 
 
 @pytest.fixture(scope="module")
 def playwright():
-    with sync_playwright() as started:
-        yield started
+    return running()[0]
 
 
 @pytest.fixture(scope="module")
-def browser(playwright):
-    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-    yield chromium
-    chromium.close()
+def browser():
+    return running()[1]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +27,7 @@ def context_for(browser):
     What one page has downloaded and compiled serves the next, which opens in a third of the time.
     The app keeps nothing in cookies or localStorage, which a context's pages share too.
     """
-    contexts = {}
+    contexts = running()[2]
 
     def of(**options):
         key = repr(sorted(options.items()))

@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -95,31 +96,35 @@ def family(process: int) -> list[int]:
     return found
 
 
-def memory(process: int, key: str = "VmRSS") -> float:
-    """MB that a process and those that it started hold, or held at most (VmHWM) (Linux)."""
+def memory(process: int, key: str = "VmRSS", members: Sequence[int] = ()) -> float:
+    """MB that a process and those that it started hold, or held at most (VmHWM) (Linux).
+
+    members: all of these, where they are known, for to find them takes longer than all else.
+    """
     total = 0
-    for each in family(process):
+    for each in members or family(process):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             status = Path(f"/proc/{each}/status").read_text()
             total += sum(map(int, re.findall(rf"{key}:\s+(\d+)", status)))  # none of one that ended
     return total / 1024
 
 
-def computed(process: int) -> float:
+def computed(process: int, members: Sequence[int] = ()) -> float:
     """Seconds of CPU that a process and those that it started have taken (Linux)."""
     ticks = 0
-    for each in family(process):
+    for each in members or family(process):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])  # in the kernel's name, and in their own
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def reset_peak(process: int) -> float:
+def reset_peak(process: int, members: Sequence[int] = ()) -> float:
     """Forget what they held at most until now, and tell what they hold."""
-    for each in family(process):
+    members = members or family(process)
+    for each in members:
         Path(f"/proc/{each}/clear_refs").write_text("5")
-    return memory(process)
+    return memory(process, members=members)
 
 
 def post(url: str, body: object) -> tuple[int, str]:

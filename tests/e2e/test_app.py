@@ -5,8 +5,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -349,35 +347,3 @@ def test_only_the_documented_endpoints_are_public(client):
     assert described["unnamed_endpoints"] == {}
     for endpoint in described["named_endpoints"].values():
         assert endpoint["description"]
-
-
-def test_a_taken_port_is_told_in_a_line(server):
-    port = server.rpartition(":")[2]
-    ended = subprocess.run(
-        [sys.executable, serving.APP],
-        env={**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port},
-        capture_output=True,
-        text=True,
-        timeout=serving.START_SECONDS,
-    )
-    assert ended.returncode == 1
-    assert port in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_a_broken_checkpoint_stops_the_start(tmp_path):
-    for name in ("app.py", "fashion_model", "checkpoints"):
-        copy = shutil.copytree if (TOP / name).is_dir() else shutil.copy
-        copy(TOP / name, tmp_path / name)
-    broken = tmp_path / "checkpoints" / "mlp.safetensors"
-    broken.write_bytes(broken.read_bytes()[:1000])
-    ended = subprocess.run(
-        [sys.executable, tmp_path / "app.py"],
-        capture_output=True,
-        text=True,
-        timeout=serving.START_SECONDS,
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("app.py: ")
-    assert "mlp.safetensors" in ended.stderr
-    assert "Traceback" not in ended.stderr

@@ -17,9 +17,8 @@ SENTENCES = {  # by the error with which the browser refuses
 }
 
 
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-def test_the_camera_says_what_to_do(visit, locale):
-    page, words = visit(locale=locale), texts()[locale[:2]]
+def test_the_camera_says_what_to_do(visit):
+    page, words = visit(locale="zh-CN"), texts()["zh"]
     page.page.get_by_role("tab").nth(1).click()
     camera = page.page.locator("[data-do=camera]")
     for name, key in SENTENCES.items():

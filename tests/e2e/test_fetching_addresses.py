@@ -20,7 +20,7 @@ import serving
 import soaking
 from test_scripts import with_mcp
 
-SECONDS, CALL_SECONDS = 4, 6
+SECONDS, CALL_SECONDS = 2, 3
 # Set in the app's process before it starts; and as on Spaces, on another address of this machine.
 PATCH = f"""
 import fashion_model.web.fetching

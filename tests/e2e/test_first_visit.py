@@ -6,7 +6,7 @@ from browsing import WIDE
 pytestmark = browsing.pytestmark
 # Measured: 41 and 294,122. While the upload was a gr.Image: 57 and 432,027.
 MOST_REQUESTS, MOST_BYTES = 45, 320_000
-QUIET_MS = 3000
+QUIET_MS = 1500
 
 
 def first_visit(browser, address):

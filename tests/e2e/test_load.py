@@ -9,21 +9,26 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from playwright.sync_api import expect
 
+import browsing
 import hostile
 import serving
 import soaking
+from browsing import CHROMIUM, TEE
 from fashion_model.web import middleware
 from fashion_model.web import server as app
 
+SHORT = {"FASHION_KEEP_SECONDS": "4", "FASHION_MAX_WAITING": "4"}
 BUSY_MANY = [hostile.data_url(soaking.pictures()[0])] * 64
 
 
 def test_a_short_soak(server):
     process, _ = serving.running()
-    report = soaking.soak(server, process.pid, Path(serving.UPLOADS.name), clients=12, seconds=5)
+    report = soaking.soak(server, process.pid, Path(serving.UPLOADS.name), clients=12, seconds=3)
     assert not report.failed
     assert len(report.good) > 5
     assert report.bad["refused"] > 0
@@ -75,21 +80,22 @@ def test_too_many_uploads_are_swept_before_their_time(tmp_path, monkeypatch, lim
 
 @pytest.fixture(scope="module")
 def spare():
-    """A second app, with a short memory and a short queue: (process, address, its uploads)."""
+    """A second app, with a short memory and a short queue: its process, its address, and the folder
+    in which it makes one for its uploads."""
     with tempfile.TemporaryDirectory(prefix="uploads-") as folder:
-        process, address = serving.run(folder, FASHION_KEEP_SECONDS="6", FASHION_MAX_WAITING="4")
+        process, address = serving.run(folder, **SHORT)
+        made = SimpleNamespace(process=process, address=address, uploads=Path(folder))
         try:
-            address = serving.wait_for(process, address)
-            (own,) = Path(folder).glob("fashion-*")
-            yield process, address, own
+            serving.wait_for(process, address)
+            yield made
         finally:
-            process.kill()
-            process.wait()
+            made.process.kill()
+            made.process.wait()
 
 
-def test_uploads_are_deleted(spare, tmp_path):
-    _, address, folder = spare
-    client = soaking.Client(address)
+def test_uploads_are_deleted(spare):
+    (folder,) = spare.uploads.glob("fashion-*")
+    client = soaking.Client(spare.address)
     path = Path(client.upload(soaking.pictures()[0]))
     (folder / "tmpbroken").write_bytes(b"half an upload")
     assert path.is_file()
@@ -105,8 +111,7 @@ def test_uploads_are_deleted(spare, tmp_path):
 
 
 def test_a_full_queue_says_busy(spare):
-    _, address, _ = spare
-    url = f"{address}/gradio_api/call/predict_many"
+    url = f"{spare.address}/gradio_api/call/predict_many"
     events, refused = [], []
     for _ in range(20):
         status, text = serving.post(url, {"data": [BUSY_MANY[:16], "drawing", "mlp"]})
@@ -120,9 +125,39 @@ def test_a_full_queue_says_busy(spare):
             assert "event: complete" in response.read().decode()
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: apt-get install chromium-headless-shell"
+)
+def test_after_a_restart_the_picture_is_still_there_and_is_asked_about_again(
+    spare, context_for, photo
+):
+    page = browsing.Page(context_for(), spare.address)
+    page.draw(TEE)
+    page.tab("Upload")
+    page.upload(photo)
+    page.expect_answer()
+    spare.process.send_signal(signal.SIGTERM)
+    spare.process.wait()
+    assert list(spare.uploads.glob("fashion-*")) == []  # its uploads have gone with it
+    page.page.get_by_label("Drawing", exact=True).check()
+    page.expect_state("error")  # said, while nobody answers
+    expect(page.sentence).to_contain_text("did not answer")
+    port = spare.address.rpartition(":")[2]
+    spare.process, _ = serving.run(str(spare.uploads), GRADIO_SERVER_PORT=port, **SHORT)
+    serving.wait_for(spare.process, spare.address)
+    page.page.get_by_label("Photo", exact=True).check()
+    page.expect_answer()
+    expect(page.page.locator(".how")).to_contain_text("photo")
+    expect(page.page.locator("#picture .preview")).to_be_visible()
+    page.tab("Draw")
+    assert page.ink() > 0
+    page.page.close()
+
+
 def test_sigterm_finishes_what_is_under_way(spare):
     """Last in this module: it ends the spare app."""
-    process, address, _ = spare
+    process, address = spare.process, spare.address
     url = f"{address}/gradio_api/call/predict_many"
     answers = {}
 

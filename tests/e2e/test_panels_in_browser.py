@@ -41,7 +41,9 @@ def start(page, source, photo):
 
 
 def unfold(page, panel):
-    page.page.locator(f"button[data-panel={panel}]").click()
+    button = page.page.locator(f"button[data-panel={panel}]")
+    if button.get_attribute("aria-expanded") != "true":
+        button.click()
     content = page.page.locator(f".panel[data-panel={panel}] .content:not(.stale)")
     expect(content.locator("> *").first).to_be_visible(timeout=60_000)
     return content
@@ -114,22 +116,9 @@ def test_networks_side_by_side(shown):
     page.shoot(f"compare-{source}")
 
 
-def test_a_tall_photo_keeps_its_proportions(visit, photo, tmp_path):
-    with Image.open(photo) as wide:
-        wide.resize((480, 640)).save(tmp_path / "tall.jpg")
-    page = visit(viewport=LAPTOP)
-    start(page, "uploaded", tmp_path / "tall.jpg")
-    page.page.locator("#picture .preview").click()  # cuts the garment out
-    for which in ("[data-rank='0'] img", "[data-rank='1'] img", ".segmented img"):
-        image = page.page.locator(which)
-        expect(image).to_be_visible()
-        box = image.bounding_box()
-        assert box["width"] / box["height"] == pytest.approx(480 / 640, abs=0.02), which
-
-
-def test_the_maps_of_why_lie_over_an_uploaded_photo(visit, photo):
-    page = visit(viewport=LAPTOP)
-    start(page, "uploaded", photo)
+@pytest.mark.parametrize("shown", ["uploaded"], indirect=True)
+def test_the_maps_of_why_lie_over_an_uploaded_photo(shown):
+    page, *_ = shown
     first, second = (page.page.locator(".saliency img").nth(i) for i in (0, 1))
     expect(first).to_be_visible()
     expect(second).to_be_visible()
@@ -152,6 +141,27 @@ def test_the_maps_of_why_lie_over_an_uploaded_photo(visit, photo):
     expect(page.page.locator(".saliency b").first).to_have_text("Why Bag?")
     expect(first).not_to_have_attribute("src", before)
     page.shoot("why-photo")
+
+
+@pytest.mark.parametrize("shown", ["uploaded"], indirect=True)
+def test_a_tall_photo_keeps_its_proportions(shown, photo, tmp_path):
+    """Last of those that look at this page: it shows another picture."""
+    page, *_ = shown
+    with Image.open(photo) as wide:
+        wide.resize((480, 640)).save(tmp_path / "tall.jpg")
+
+    def expect_tall(which):
+        page.page.wait_for_function(
+            """(which) => { const box = document.querySelector(which).getBoundingClientRect();
+            return Math.abs(box.width / box.height - 480 / 640) < 0.02; }""",
+            arg=which,
+        )
+
+    page.upload(tmp_path / "tall.jpg")
+    expect_tall("[data-rank='0'] img")
+    page.page.locator("#picture .preview").click()  # cuts the garment out
+    for which in ("[data-rank='0'] img", "[data-rank='1'] img", ".segmented img"):
+        expect_tall(which)
 
 
 def test_an_open_panel_follows_the_drawing(visit):
@@ -184,12 +194,19 @@ def test_a_panel_whose_server_is_lost_says_so(visit):
     page.logged = [line for line in page.logged if not any(text in line for text in lost)]
 
 
+# What colors and sizes decide; all else in a panel is the same in both looks
+BY_LOOKS = ("color-contrast", "link-in-text-block", "scrollable-region-focusable")
+
+
 @pytest.mark.parametrize(("scheme", "size"), [("light", (1366, 768)), ("dark", (390, 664))])
 def test_axe_finds_nothing_serious(visit, photo, scheme, size):
     page = visit(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
 
     def check(state, part=None):
-        found = Axe().run(page.page, part).response["violations"]
+        options = {"resultTypes": ["violations"], "preload": False}  # there are no films to load
+        if part and scheme == "dark":
+            options["runOnly"] = {"type": "rule", "values": BY_LOOKS}
+        found = Axe().run(page.page, part, options).response["violations"]
         amiss = [
             (state, v["id"], [node["html"] for node in v["nodes"]])
             for v in found
@@ -207,20 +224,21 @@ def test_axe_finds_nothing_serious(visit, photo, scheme, size):
     check("uploaded")
 
 
-@pytest.mark.parametrize("source", ["drawn", "uploaded"])
-def test_nothing_jumps_as_answers_arrive(visit, photo, source):
+def test_nothing_jumps_as_answers_arrive(visit, photo):
     page = visit(viewport=LAPTOP, reduced_motion="no-preference")
     page.page.wait_for_timeout(1000)  # Gradio has put the page together
     page.page.evaluate(SHIFTS)
-    before = page.page.evaluate("window.shifts")
-    start(page, source, photo)
-    expect(page.page.locator(".saliency img").nth(1)).to_be_visible()
-    page.page.wait_for_timeout(700)
-    assert page.page.evaluate("window.shifts") - before < 0.02  # below 0.1 counts as good
-    assert page.page.evaluate("document.documentElement.scrollHeight") <= LAPTOP["height"]
-    for part in ("#question", ".answer .bars", ".saliency[data-rank='1']", ".more .choices"):
-        box = page.page.locator(part).bounding_box()
-        assert box["y"] + box["height"] <= LAPTOP["height"], part
+    for source in ("drawn", "uploaded"):
+        before = page.page.evaluate("window.shifts")
+        start(page, source, photo)
+        expect(page.page.locator(".saliency img").nth(1)).to_be_visible()
+        page.page.wait_for_timeout(700)
+        shifted = page.page.evaluate("window.shifts") - before
+        assert shifted < 0.02, source  # below 0.1 counts as good
+        assert page.page.evaluate("document.documentElement.scrollHeight") <= LAPTOP["height"]
+        for part in ("#question", ".answer .bars", ".saliency[data-rank='1']", ".more .choices"):
+            box = page.page.locator(part).bounding_box()
+            assert box["y"] + box["height"] <= LAPTOP["height"], (source, part)
 
 
 def test_on_a_phone_one_lies_under_the_other(visit):
@@ -240,9 +258,8 @@ def test_on_a_phone_one_lies_under_the_other(visit):
     page.shoot("card-phone")
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "zh-TW"])
-def test_chinese_in_a_chinese_browser(visit, tmp_path, locale):
-    page = visit(viewport=LAPTOP, locale=locale)
+def test_chinese_in_a_chinese_browser(visit, tmp_path):
+    page = visit(viewport=LAPTOP, locale="zh-CN")
     chinese = texts()["zh"]
     expect(page.page.get_by_role("tab").first).to_have_text(chinese["tab.draw"])
     expect(page.page).to_have_title(chinese["title"])
@@ -260,10 +277,10 @@ def test_chinese_in_a_chinese_browser(visit, tmp_path, locale):
         parts = content.locator("h3, h4, p, figcaption b, dt, th, summary, li b").all_inner_texts()
         same = {text for text in parts if text in english}
         assert same <= {"Softmax"}, panel
-    page.shoot(f"card-{locale}")
+    page.shoot("card-zh-CN")
     page.page.get_by_role("tab").nth(1).click()
     (tmp_path / "wrong.png").write_text("I am a text file.")
     page.upload(tmp_path / "wrong.png")
     page.expect_state("error")
     expect(page.sentence).to_have_text(chinese["error.no picture"])
-    page.shoot(f"error-{locale}")
+    page.shoot("error-zh-CN")

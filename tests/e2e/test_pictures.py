@@ -3,14 +3,12 @@
 import base64
 import re
 import shutil
-import signal
 
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 import browsing
-import serving
 from browsing import TEE
 from conftest import TOP
 from fashion_model.web.translation import texts
@@ -52,8 +50,13 @@ def test_a_picture_pasted_or_dropped_anywhere_is_read(visit, photo):
     assert page.ink() > 0  # the drawing is still there
 
 
-def test_what_is_no_picture_is_said(visit):
-    page = visit()
+@pytest.fixture(scope="module")
+def page(open_pages):
+    """For those that leave nothing behind that matters to the others."""
+    return open_pages()
+
+
+def test_what_is_no_picture_is_said(page):
     page.page.evaluate(PASTE, ["", "", "", "a word"])
     expect(page.notice).to_contain_text("no picture in the clipboard")
     page.button("Close").click()
@@ -100,9 +103,7 @@ def test_of_what_is_dropped_one_picture_is_read(visit, photo):
     expect(page.notice).to_contain_text("This is a folder")
 
 
-def test_a_frame_shows_that_a_drop_would_be_taken(visit, photo):
-    page = visit()
-
+def test_a_frame_shows_that_a_drop_would_be_taken(page):
     def drag(name):
         page.page.evaluate(
             """(name) => document.body.dispatchEvent(new DragEvent(name, { bubbles: true,
@@ -203,7 +204,6 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
     [
         ("de-DE", "en", "Choose a picture"),
         ("zh-TW", "zh-CN", "选择图片"),
-        ("en-GB", "en", "Choose"),
     ],
 )
 def test_the_page_and_gradio_speak_one_language(visit, locale, lang, upload):
@@ -217,37 +217,3 @@ def test_the_page_and_gradio_speak_one_language(visit, locale, lang, upload):
     assert "API" in footer
     assert ("Use via API" in footer) == (lang == "en")
     expect(page.page.locator("html")).to_have_attribute("lang", lang)
-
-
-def test_after_a_restart_the_picture_is_still_there_and_is_asked_about_again(
-    context_for, photo, tmp_path
-):
-    process, address = serving.run(str(tmp_path))
-    page = None
-    try:
-        serving.wait_for(process, address)
-        page = browsing.Page(context_for(), address)
-        page.draw(TEE)
-        page.tab("Upload")
-        page.upload(photo)
-        page.expect_answer()
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-        assert list(tmp_path.glob("fashion-*")) == []  # its uploads have gone with it
-        page.page.get_by_label("Drawing", exact=True).check()
-        page.expect_state("error")  # said, while nobody answers
-        expect(page.sentence).to_contain_text("did not answer")
-        port = address.rpartition(":")[2]
-        process, _ = serving.run(str(tmp_path), GRADIO_SERVER_PORT=port)
-        serving.wait_for(process, address)
-        page.page.get_by_label("Photo", exact=True).check()
-        page.expect_answer()
-        expect(page.page.locator(".how")).to_contain_text("photo")
-        expect(page.page.locator("#picture .preview")).to_be_visible()
-        page.tab("Draw")
-        assert page.ink() > 0
-    finally:
-        process.terminate()
-        process.wait()
-        if page:
-            page.page.close()

@@ -51,8 +51,21 @@ def send(page, *events):
     )
 
 
-def test_a_dot_is_a_dot_in_the_size_of_the_pen(visit):
-    page = on_a_phone(visit)
+@pytest.fixture(scope="module")
+def phone(open_pages):
+    return on_a_phone(open_pages)
+
+
+@pytest.fixture
+def page(phone):
+    """A phone's page for several tests, with the pen, and with nothing on the paper."""
+    phone.button("Pen").click()
+    undos(phone)
+    assert phone.ink() == 0
+    return phone
+
+
+def test_a_dot_is_a_dot_in_the_size_of_the_pen(page):
     for name, width in (("Fine pen", 7), ("Pen", 14), ("Broad pen", 34)):
         page.button(name).click()
         page.page.mouse.click(*page.points([(120, 120)])[0])
@@ -76,8 +89,7 @@ def test_a_dot_of_the_eraser_erases(visit):
     assert page.ink() < line - 800
 
 
-def test_a_pinch_leaves_no_stroke_and_a_stroke_survives_a_second_finger(visit):
-    page = on_a_phone(visit)
+def test_a_pinch_leaves_no_stroke_and_a_stroke_survives_a_second_finger(page):
     fingers = Fingers(page)
     fingers.send("touchStart", (150, 200))
     fingers.send("touchMove", (152, 202))
@@ -141,8 +153,7 @@ def test_a_thumb_that_rests_and_a_finger_that_was_never_lifted_hinder_nothing(vi
     assert undos(page) == 1
 
 
-def test_a_touch_that_the_system_takes_leaves_no_stroke_and_another_button_none(visit):
-    page = on_a_phone(visit)
+def test_a_touch_that_the_system_takes_leaves_no_stroke_and_another_button_none(page):
     fingers = Fingers(page)
     fingers.send("touchStart", (150, 200))
     fingers.send("touchMove", (156, 206))
@@ -163,8 +174,7 @@ def test_a_touch_that_the_system_takes_leaves_no_stroke_and_another_button_none(
     assert undos(page) == 1
 
 
-def test_the_palm_beside_a_pen_draws_nothing(visit):
-    page = on_a_phone(visit)
+def test_the_palm_beside_a_pen_draws_nothing(page):
     fingers = Fingers(page)
     palm = {"pointerId": 8, "pointerType": "touch"}
     rolls = [(f"pointer{kind}", 320, 320 + 9 * i, palm) for i, kind in enumerate(("down", "move"))]

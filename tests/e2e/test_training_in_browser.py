@@ -10,8 +10,11 @@ from playwright.sync_api import expect
 
 import browsing
 import fashion_model
+import hostile
 import serving
+import soaking
 from browsing import TEE
+from fashion_model import checkpoint
 from fashion_model.networks import NeuralNetwork
 from fashion_model.web.translation import texts
 from fashion_model.web.visitor_networks import AT_A_TIME
@@ -39,6 +42,9 @@ class Trainer:
     def finish(self):
         expect(self.stand).to_have_text(re.compile("^(Trained|20 seconds)"), timeout=TRAIN_MS)
 
+    def bring(self, file):
+        self.panel.locator("input[type=file]").set_input_files(file)
+
     def points(self):
         """The places of the accuracy in the picture: [(x, y), ...]."""
         text = self.panel.locator("polyline.accuracy").get_attribute("points")
@@ -59,7 +65,9 @@ def answer_of(page, action):
     return base64.b64decode(question["image"].partition(",")[2]), caught.value.json()
 
 
-def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, tmp_path):
+def test_a_network_is_trained_answers_is_opened_compared_taken_along_and_comes_back(
+    visit, tmp_path
+):
     page = visit()
     page.draw(TEE)
     page.settle()
@@ -108,17 +116,7 @@ def test_a_network_is_trained_answers_is_opened_compared_and_taken_along(visit, 
     there = classifier.predict(sent, "drawing")
     assert dict(reply["confidences"]) == pytest.approx(there, abs=1e-6)
 
-
-def test_it_survives_a_reload_and_comes_back_as_a_file(visit, tmp_path):
-    page = visit()
-    trainer = Trainer(page)
-    trainer.start(epochs=1, batch="256")
-    trainer.finish()
-    with page.page.expect_download() as download:
-        page.button("Download").click()
-    download.value.save_as(tmp_path / "mine.safetensors")
-
-    page.page.reload()
+    page.page.reload()  # which it survives
     network(page, "Your network").check()
     trainer = Trainer(page)
     expect(trainer.stand).to_have_text(re.compile("^(Trained|20 seconds)"))
@@ -128,37 +126,20 @@ def test_it_survives_a_reload_and_comes_back_as_a_file(visit, tmp_path):
     page.page.reload()
     expect(page.page.locator("#network label")).to_have_count(2)
     trainer = Trainer(page)
-    trainer.panel.locator("input[type=file]").set_input_files(tmp_path / "mine.safetensors")
+    trainer.bring(tmp_path / "my-network.safetensors")
     expect(trainer.stand).to_have_text("Your network is back.")
     sent, _ = answer_of(page, page.button("Bag").click)
     network(page, "Your network").check()
     page.settle()
     page.expect_answer()
-    expected = fashion_model.load(tmp_path / "mine.safetensors", device="cpu").predict(
-        sent, "drawing"
-    )
+    expected = classifier.predict(sent, "drawing")
     label = page.page.locator(".bars .first .label")
     expect(label).to_have_text(next(iter(expected)))
 
     (tmp_path / "text.safetensors").write_text("no network")
-    trainer.panel.locator("input[type=file]").set_input_files(tmp_path / "text.safetensors")
+    trainer.bring(tmp_path / "text.safetensors")
     expect(trainer.stand).to_contain_text("This file holds no network of the tutorial.")
     expect(network(page, "Your network")).to_be_checked()  # the one before is still there
-
-
-def test_a_training_is_stopped(visit):
-    page = visit()
-    trainer = Trainer(page)
-    trainer.start(epochs=100, batch="8")
-    expect(page.button("Start training")).to_be_disabled()
-    expect(trainer.stand).to_have_text("Training …", timeout=TRAIN_MS)
-    page.button("Stop").click()
-    expect(trainer.stand).to_contain_text("Stopped: right about")
-    expect(page.button("Start training")).to_be_enabled()
-    expect(page.button("Download")).to_be_enabled()
-    still = trainer.points()
-    page.page.wait_for_timeout(1000)
-    assert trainer.points() == still
 
 
 def ask(server, name, question):
@@ -175,7 +156,7 @@ def ask(server, name, question):
     return json.loads(text)
 
 
-def test_a_second_visitor_sees_nothing_of_it_and_waits_for_a_place(visit, server):
+def test_a_second_visitor_sees_nothing_of_it_waits_for_a_place_and_stops(visit, server):
     page = visit()
     trainer = Trainer(page)
     options = {"epochs": 100, "batch_size": 8}  # until it is stopped, or 20 s are over
@@ -185,23 +166,35 @@ def test_a_second_visitor_sees_nothing_of_it_and_waits_for_a_place(visit, server
     expect(page.page.locator("#network label")).to_have_count(3)  # ours, and their own alone
     page.button("Stop").click()
     expect(trainer.stand).to_have_text("Nothing is trained yet.")
-    trainer.start(epochs=1)
+    trainer.start(epochs=100, batch="8")
+    expect(page.button("Start training")).to_be_disabled()
     for each in first:
         ask(server, "stop_training", each)
-    trainer.finish()
+    expect(trainer.stand).to_have_text("Training …", timeout=TRAIN_MS)
+    page.button("Stop").click()
+    expect(trainer.stand).to_contain_text("Stopped: right about")
+    expect(page.button("Start training")).to_be_enabled()
+    expect(page.button("Download")).to_be_enabled()
+    still = trainer.points()
+    page.page.wait_for_timeout(1000)
+    assert trainer.points() == still
 
 
-def test_a_forgotten_network_is_told_and_ours_answers_again(visit, server):
+def test_a_forgotten_network_is_told_and_ours_answers_again(visit, server, tmp_path):
     page = visit()
     trainer = Trainer(page)
-    trainer.start(epochs=1, batch="256")
-    trainer.finish()
+    file = tmp_path / "mine.safetensors"
+    checkpoint.save(file, NeuralNetwork(), {"architecture": "mlp"})
+    trainer.bring(file)
+    expect(trainer.stand).to_have_text("Your network is back.")
     page.button("Let it answer").click()
     expect(network(page, "Your network")).to_be_checked()
     name = page.page.evaluate("window.fashion.yours")
-    # A training elsewhere takes its place, and so the server forgets this one
-    later = ask(server, "start_training", {"options": {"epochs": 1}, "network": name})
-    ask(server, "stop_training", later)
+    # Another takes its place elsewhere, and so the server forgets this one
+    client = soaking.Client(server)
+    upload = {"path": client.upload(file.read_bytes()), "meta": hostile.META}
+    client.close()
+    ask(server, "bring_network", {"file": upload, "network": name})
     page.button("Bag").click()
     expect(page.page.locator(".notice p")).to_contain_text("Your network was forgotten")
     expect(network(page, "Convolutions")).to_be_checked()

@@ -3,9 +3,6 @@
 import ast
 import base64
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import TOP
 from data.pictures import png, shirt
 from fashion_model import CLASSES, InputError
 from fashion_model.preprocessing import ModelInput
@@ -237,20 +233,15 @@ def test_what_is_no_picture_is_told_by_its_key(panels, uploads, tmp_path):
     assert error_of(panels.read_picture, "no upload") == "upload"
 
 
-def test_the_script_of_a_visitors_network_reads_the_file_that_was_downloaded(panels, tmp_path):
+def test_the_script_of_a_visitors_network_reads_the_file_that_was_downloaded(
+    panels, tmp_path, monkeypatch, capsys
+):
     question = {**DRAWING, "network": "untrained"}
     answer = panels.read_picture(question)
     script = panels.ask_inside(question)["script"]
     taken = panels.inference.visitors.take_network({"network": "untrained"})
     (tmp_path / VISITORS_FILE).write_bytes(base64.b64decode(taken["file"]))
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(TOP)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    printed = dict(ast.literal_eval(line) for line in run.stdout.splitlines())
+    monkeypatch.chdir(tmp_path)
+    exec(script, {})  # noqa: S102
+    printed = dict(ast.literal_eval(line) for line in capsys.readouterr().out.splitlines())
     assert printed == pytest.approx(dict(answer["confidences"]), abs=1e-5)

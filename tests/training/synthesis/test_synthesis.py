@@ -1,11 +1,20 @@
 """Made-up pictures, of each class and the same for the same seed."""
 
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fashion_model import retrieval
 from fashion_model.training import synthesis
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Of the 3,000 images that come with the package, the first six of each class."""
+    some = SimpleNamespace(images=retrieval.load_subset().images[:60])
+    monkeypatch.setattr(retrieval, "load_subset", lambda: some)
 
 
 @pytest.mark.parametrize("kind", ["drawing", "photo"])
