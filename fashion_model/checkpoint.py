@@ -36,7 +36,7 @@ def detect_device(name: torch.device | str | None = None) -> torch.device:
     except (RuntimeError, AssertionError, ImportError) as error:  # what torch raises, each for some
         raise CheckpointError(
             f"there is no device {str(name)!r} here ({error}). Pass a device that this machine "
-            f"has, or None to detect one."
+            f"has, or leave it out to have one detected."
         ) from error
 
 

@@ -297,6 +297,14 @@ def test_saliency_of_a_picture_in_color_marks_the_pixel_that_decides(channel, ou
         assert explain.saliency(network, x, nothing).max() == 0
 
 
+def test_saliency_holds_few_versions_at_once(pixels):
+    """Of a photo, each holds 27 MB until its gradient is known."""
+    network, asked = NeuralNetwork(), []
+    network.register_forward_pre_hook(lambda _, given: asked.append(len(given[0])))
+    explain.saliency(network, pixels, 4)
+    assert max(asked) <= explain.AT_ONCE < sum(asked) == explain.VERSIONS
+
+
 def test_saliency_is_the_same_twice_and_leaves_the_network_alone(network, tensor):
     with torch.inference_mode():  # as a caller may be
         once = explain.saliency(network, tensor, 2)

@@ -54,6 +54,10 @@ def test_errors_of_the_package_are_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.startswith("error: there is no checkpoint")
     assert main(["train", "--data", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("error: there is no Fashion-MNIST in")
+    assert main(["train", "--network", "mlp", "--device", "toaster"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: there is no device 'toaster' here")
+    assert err.endswith("leave it out to have one detected.\n")
 
 
 @pytest.mark.parametrize(

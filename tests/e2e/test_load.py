@@ -78,6 +78,21 @@ def test_too_many_uploads_are_swept_before_their_time(tmp_path, monkeypatch, lim
     assert sorted(file.parent.name[0] for file in tmp_path.rglob("*.png")) == ["0", "1"]
 
 
+def test_an_upload_that_cannot_be_deleted_leaves_the_others_to_go(tmp_path, monkeypatch):
+    def unlink(path, **options):
+        if path.parent.name.startswith("a"):
+            raise PermissionError(path)
+        os.unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    for name in "abc":
+        file = tmp_path / (name * 64) / "old.png"
+        file.parent.mkdir()
+        file.write_bytes(b"x")
+    app.sweep(tmp_path, time.time() + 2 * app.KEEP_SECONDS)
+    assert [file.parent.name[0] for file in tmp_path.rglob("*.png")] == ["a"]
+
+
 @pytest.fixture(scope="module")
 def spare():
     """A second app, with a short memory and a short queue: its process, its address, and the folder
