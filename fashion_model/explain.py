@@ -26,7 +26,7 @@ from fashion_model.efficientnet import Convolution, Stage
 from fashion_model.networks import CLASSES, Residual
 
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
-AT_ONCE = 3  # versions: of a photo, each holds 27 MB until its gradient is known
+VERSIONS_PER_PASS = 3  # versions: of a photo, each holds 27 MB until its gradient is known
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
 BLUR = 0.025  # of the side of the picture; lone pixels are hard to see on it
 LARGEST = 700.0  # exponent of e that a float still holds
@@ -174,7 +174,7 @@ def saliency(network: nn.Module, tensor: torch.Tensor, label: int) -> np.ndarray
         nothing = _rim(x) if x.shape[1] == 3 else torch.zeros_like(x)
         versions = nothing + (x - nothing) * _fading(x.shape[-2:]).to(x.device)
         gradients = []
-        for part in versions.split(AT_ONCE):
+        for part in versions.split(VERSIONS_PER_PASS):
             logits = network(part.requires_grad_())
             others = logits[:, [i for i in range(logits.shape[1]) if i != label]]
             odds = (logits[:, label] - others.logsumexp(1)).sum()

@@ -46,7 +46,7 @@ def pytest_collection_finish():
 
 def pytest_runtest_setup(item):
     if "browsing" in sys.modules and not item.get_closest_marker("browser"):
-        sys.modules["browsing"].stop()
+        sys.modules["browsing"].stop_browser()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,7 +62,7 @@ def pytest_runtest_makereport(item):
 def pytest_sessionfinish(session):
     """With several processes (-n), each tells the first what its users saw."""
     if "browsing" in sys.modules:
-        sys.modules["browsing"].stop()
+        sys.modules["browsing"].stop_browser()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["seen"] = {k: dict(v) for k, v in hostile.SEEN.items()}
 

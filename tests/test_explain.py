@@ -302,7 +302,7 @@ def test_saliency_holds_few_versions_at_once(pixels):
     network, asked = NeuralNetwork(), []
     network.register_forward_pre_hook(lambda _, given: asked.append(len(given[0])))
     explain.saliency(network, pixels, 4)
-    assert max(asked) <= explain.AT_ONCE < sum(asked) == explain.VERSIONS
+    assert max(asked) <= explain.VERSIONS_PER_PASS < sum(asked) == explain.VERSIONS
 
 
 def test_saliency_is_the_same_twice_and_leaves_the_network_alone(network, tensor):

@@ -32,9 +32,9 @@ from fashion_model.training.pictures import one_hot
 from fashion_model.training.synthesis.garments import Rng
 from fashion_model.training.trainer import Trainer
 
-SOFTER = 2.0  # the temperature at which ImageNet's classes are compared
+MEMORY_TEMPERATURE = 2.0  # the temperature at which ImageNet's classes are compared
 CHALK = 0.1  # share of the drawings that are shown bright on dark
-BEHIND = ("grounds", "things", "rooms", "rooms")  # pools that cut-outs are laid on, as often each
+GROUND_POOLS = ("grounds", "things", "rooms", "rooms")  # for cut-outs: each is drawn from as often
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ class PhotoConfig(TaughtConfig):
     each earlier one has decay times the next one's.
 
     side: pixels a side of the views. strong: see photo_views.view. frozen: how many of the
-    network's first stages do not learn. memory: the weight of telling ImageNet's classes as before.
+    network's first stages do not learn. memory: the weight of telling ImageNet's classes as before,
+    in a training without teachers.
     """
 
     steps: int = 145
@@ -121,8 +122,8 @@ class PhotoTask:
         name = self.names[rng.choice(len(self.names), p=self.shares)]
         picture, targets = self.pools[name].draw(rng)
         if picture.shape[2] == 4:
-            behind = BEHIND[rng.choice(len(BEHIND))]
-            ground = self.pools[behind if behind in self.pools else "grounds"].draw(rng)[0]
+            pool = GROUND_POOLS[rng.choice(len(GROUND_POOLS))]
+            ground, _ = self.pools[pool if pool in self.pools else "grounds"].draw(rng)
             picture = paste(rng, picture, ground)
         drawn = name.endswith("drawn")
         if drawn and rng.random() < CHALK:
@@ -151,11 +152,12 @@ def loss_with_memory(
     frozen, classes = config.frozen, imagenet.stages[-1]
     with torch.no_grad():
         early = network.stages[:frozen](x)
-        told = (imagenet.stages[frozen:](early) / SOFTER).softmax(1)
+        old_confidences = (imagenet.stages[frozen:](early) / MEMORY_TEMPERATURE).softmax(1)
     features = network.stages[frozen:-1](early)
     logits = network.stages[-1](F.dropout(features, config.dropout))
     by_labels = label_loss(logits, targets, config.smoothing).mean()
-    return by_labels + config.memory * F.cross_entropy(classes(features) / SOFTER, told)
+    now = classes(features) / MEMORY_TEMPERATURE
+    return by_labels + config.memory * F.cross_entropy(now, old_confidences)
 
 
 def at_training_size(teacher: EfficientNetLite0) -> Teacher:

@@ -115,7 +115,7 @@ def _array(picture: LabeledPicture) -> Array:
 def _pool(picture: LabeledPicture, targets: tuple[int, ...]) -> str:
     if picture.kind == "drawing":
         return "none drawn" if targets == (NONE,) else "drawn"
-    return picture.origin if picture.origin in ("worn", "things") else "home"
+    return picture.origin if picture.origin in PHOTOS else "home"
 
 
 def clear_mask(picture: Array, segmenter: nn.Module) -> Array | None:

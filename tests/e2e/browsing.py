@@ -41,18 +41,18 @@ pytestmark = [
 
 
 @functools.cache
-def running():
+def shared_browser():
     """Playwright, a browser, and the browser's contexts by their options: for one file after the
-    other, until stop."""
+    other, until stop_browser."""
     playwright = sync_playwright().start()
     return playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS), {}
 
 
-def stop():
+def stop_browser():
     """While Playwright runs, no other test of the process has an event loop."""
-    if running.cache_info().currsize:
-        playwright, chromium, _ = running()
-        running.cache_clear()
+    if shared_browser.cache_info().currsize:
+        playwright, chromium, _ = shared_browser()
+        shared_browser.cache_clear()
         chromium.close()
         playwright.stop()
 

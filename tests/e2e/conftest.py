@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from browsing import WIDE, Page, running
+from browsing import WIDE, Page, shared_browser
 
 
 @pytest.fixture(scope="module")
 def playwright():
-    return running()[0]
+    return shared_browser()[0]
 
 
 @pytest.fixture(scope="module")
 def browser():
-    return running()[1]
+    return shared_browser()[1]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def context_for(browser):
     What one page has downloaded and compiled serves the next, which opens in a third of the time.
     The app keeps nothing in cookies or localStorage, which a context's pages share too.
     """
-    contexts = running()[2]
+    contexts = shared_browser()[2]
 
     def of(**options):
         key = repr(sorted(options.items()))
