@@ -8,7 +8,7 @@ once: the student is so much the faster of the two that asking anew would take m
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from fashion_model import checkpoint
 from fashion_model.networks import CLASSES
 from fashion_model.training.augment import Augmentation, mix, shift_and_flip
-from fashion_model.training.classification import LabeledBatch, label_loss
+from fashion_model.training.classification import label_loss
 from fashion_model.training.trainer import TrainConfig
 
 BATCH = 512
@@ -45,9 +45,10 @@ class ViewConfig(TrainConfig):
 class TaughtConfig(TrainConfig):
     """A training by labels, and by what teachers say where there are some.
 
-    steps: batches an epoch. smoothing is label smoothing, and dropout as dropout_logits has it.
-    mixed: the share of views that are laid over others, of which the teachers alone tell. trust:
-    the weight of what they say of the rest, against the labels.
+    steps: batches an epoch. smoothing is label smoothing, and dropout the share of what the last
+    layer reads that is dropped (Srivastava et al. 2014). mixed: the share of views that mix_views
+    changes, of which the teachers alone tell. trust: the weight of what they say of the rest,
+    against the labels.
     """
 
     steps: int
@@ -114,42 +115,30 @@ def distillation_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Ten
     return F.cross_entropy(student.float(), F.softmax(teacher, dim=1))
 
 
+def mix_views(x: torch.Tensor, mixed: float) -> torch.Tensor:
+    """x (N, C, S, S), of which a share mixed has up to half of another view in it (Zhang et al.
+    2018, arXiv 1710.09412): the first ones."""
+    count = round(mixed * len(x))
+    share = torch.rand(count, 1, 1, 1, device=x.device) / 2
+    return torch.cat([x[:count].lerp(x.roll(-count, 0)[:count], share), x[count:]])
+
+
 def taught_loss(
-    network: nn.Module,
-    batch: LabeledBatch,
+    logits: torch.Tensor,
+    x: torch.Tensor,
+    targets: torch.Tensor,
     config: TaughtConfig,
     teachers: Sequence[Teacher] = (),
-    frozen: int = 0,
 ) -> torch.Tensor:
-    """The mean loss of a batch by its labels and, where there are some, by teachers.
-
-    frozen: how many of the network's first stages do not learn.
-    """
-    x, targets = batch
-    mixed = round(config.mixed * len(x))
-    share = torch.rand(mixed, 1, 1, 1, device=x.device) / 2
-    x = torch.cat([x[:mixed].lerp(x.roll(-mixed, 0)[:mixed], share), x[mixed:]])
-    logits = dropout_logits(network, x, config.dropout, frozen)
+    """The mean loss of logits (N, K) by targets and, where there are some, by what teachers say of
+    x (N, C, S, S), as mix_views gives it."""
     by_labels = label_loss(logits, targets, config.smoothing)
     if not teachers:
         return by_labels.mean()
     trust = torch.full_like(by_labels, config.trust)
-    trust[:mixed] = 1.0
+    trust[: round(config.mixed * len(x))] = 1.0
     by_teachers = F.cross_entropy(logits, ensemble_confidences(teachers, x), reduction="none")
     return by_labels.lerp(by_teachers, trust).mean()
-
-
-def dropout_logits(
-    network: nn.Module, x: torch.Tensor, dropout: float, frozen: int = 0
-) -> torch.Tensor:
-    """Logits (N, K) of x by network, a chain of stages of which the first frozen do not learn.
-
-    A share dropout of what goes into the last one is dropped (Srivastava et al. 2014).
-    """
-    stages = cast(nn.Sequential, network.stages)
-    with torch.no_grad():
-        x = stages[:frozen](x)
-    return stages[-1](F.dropout(stages[frozen:-1](x), dropout))
 
 
 @torch.no_grad()

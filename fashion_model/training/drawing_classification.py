@@ -7,6 +7,7 @@ together they are right more often than either. So the drawing network goes on w
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.drawing import strokes
 from fashion_model.training import drawing_fields
 from fashion_model.training.classification import LabeledBatch
-from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
+from fashion_model.training.distillation import TaughtConfig, Teacher, mix_views, taught_loss
 from fashion_model.training.drawing_fields import Variation, redraw
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, one_hot, sampling_weights, with_targets
@@ -125,7 +126,11 @@ class DrawingTask:
             yield x.contiguous(memory_format=torch.channels_last), material.targets[rows].to(device)
 
     def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
-        return taught_loss(network, batch, self.config, self.teachers)
+        x, targets = batch
+        x = mix_views(x, self.config.mixed)
+        stages = cast(nn.Sequential, network.stages)
+        logits = stages[-1](F.dropout(stages[:-1](x), self.config.dropout))
+        return taught_loss(logits, x, targets, self.config, self.teachers)
 
 
 def of_photos(network: nn.Module) -> Teacher:

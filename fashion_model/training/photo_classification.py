@@ -5,8 +5,7 @@ taught them, and it must still tell ImageNet's classes (Learning without Forgett
 2016, arXiv 1606.09282): it is the better one of photos of a kind that it never saw. One sees mild
 views, with all layers and batch norm learning. Together they are right more often than either, but
 twice as slow. So the first one goes on, at more pixels, with what both say of strong views (Hinton
-et al. 2015, arXiv 1503.02531), a part of which are two views mixed (Zhang et al. 2018, arXiv
-1710.09412).
+et al. 2015, arXiv 1503.02531), a part of which are two views mixed.
 """
 
 import copy
@@ -22,8 +21,8 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
-from fashion_model.training.classification import LabeledBatch, label_loss
-from fashion_model.training.distillation import TaughtConfig, Teacher, taught_loss
+from fashion_model.training.classification import LabeledBatch
+from fashion_model.training.distillation import TaughtConfig, Teacher, mix_views, taught_loss
 from fashion_model.training.initialization import fold, pretrained
 from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool
@@ -43,8 +42,7 @@ class PhotoConfig(TaughtConfig):
     each earlier one has decay times the next one's.
 
     side: pixels a side of the views. strong: see photo_views.view. frozen: how many of the
-    network's first stages do not learn. memory: the weight of telling ImageNet's classes as before,
-    in a training without teachers.
+    network's first stages do not learn. memory: the weight of telling ImageNet's classes as before.
     """
 
     steps: int = 145
@@ -133,31 +131,27 @@ class PhotoTask:
         return view(rng, picture, config.side, before[..., :3], drawn, config.strong), targets
 
     def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
-        config = self.config
-        if self.imagenet is not None:
-            learning = cast(EfficientNetLite0, network)
-            return loss_with_memory(learning, self.imagenet, batch, config)
-        return taught_loss(network, batch, config, self.teachers, config.frozen)
+        """By labels, teachers and memory, as the config weighs them."""
+        config, stages = self.config, cast(EfficientNetLite0, network).stages
+        x, targets = batch
+        x = mix_views(x, config.mixed)
+        with torch.no_grad():
+            early = stages[: config.frozen](x)
+        features = stages[config.frozen : -1](early)
+        logits = stages[-1](F.dropout(features, config.dropout))
+        loss = taught_loss(logits, x, targets, config, self.teachers)
+        return loss + config.memory * self.memory_loss(early, features) if config.memory else loss
 
+    def memory_loss(self, early: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+        """The cross-entropy of ImageNet's classes, as features tell them, to those before training.
 
-def loss_with_memory(
-    network: EfficientNetLite0,
-    imagenet: EfficientNetLite0,
-    batch: LabeledBatch,
-    config: PhotoConfig,
-) -> torch.Tensor:
-    """By labels, and by what imagenet says of its thousand classes, which the features of network
-    must still tell. The first stages, which do not learn, are the same in both networks."""
-    x, targets = batch
-    frozen, classes = config.frozen, imagenet.stages[-1]
-    with torch.no_grad():
-        early = network.stages[:frozen](x)
-        old_confidences = (imagenet.stages[frozen:](early) / MEMORY_TEMPERATURE).softmax(1)
-    features = network.stages[frozen:-1](early)
-    logits = network.stages[-1](F.dropout(features, config.dropout))
-    by_labels = label_loss(logits, targets, config.smoothing).mean()
-    now = classes(features) / MEMORY_TEMPERATURE
-    return by_labels + config.memory * F.cross_entropy(now, old_confidences)
+        early: what the first stages, which do not learn, make of the views.
+        """
+        later = cast(EfficientNetLite0, self.imagenet).stages[self.config.frozen :]
+        classes = later[-1]
+        with torch.no_grad():
+            before = (later(early) / MEMORY_TEMPERATURE).softmax(1)
+        return F.cross_entropy(classes(features) / MEMORY_TEMPERATURE, before)
 
 
 def at_training_size(teacher: EfficientNetLite0) -> Teacher:
@@ -198,7 +192,7 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
             data=" ".join([about, *digests]),
             groups=parameter_groups(network, config),
         )
-        task = PhotoTask(pools, config, teachers, imagenet if config.memory else None)
+        task = PhotoTask(pools, config, teachers, imagenet)
         plain, card = job.run(trainer, task, member)
         cards.append({**card, "digest": checkpoint.digest(plain)})
         return cast(EfficientNetLite0, plain)

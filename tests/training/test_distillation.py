@@ -20,6 +20,7 @@ from fashion_model.training.distillation import (
     distillation_loss,
     ensemble_confidences,
     make_views,
+    mix_views,
     taught_loss,
 )
 from fashion_model.training.initialization import fold, untrained
@@ -119,10 +120,10 @@ def by_labels(network: nn.Module, x: torch.Tensor, targets: torch.Tensor) -> tor
 def test_without_teachers_the_labels_alone_count():
     network, (x, targets) = DrawingNetwork(8, 16).eval(), views_and_targets()
     expected = by_labels(network, x, targets).mean()
-    torch.testing.assert_close(taught_loss(network, (x, targets), LABELS), expected)
+    torch.testing.assert_close(taught_loss(network(x), x, targets, LABELS), expected)
     smooth = replace(LABELS, smoothing=0.1)
     even = -F.log_softmax(network(x), 1).mean()
-    found = taught_loss(network, (x, targets), smooth)
+    found = taught_loss(network(x), x, targets, smooth)
     torch.testing.assert_close(found, 0.9 * expected + 0.1 * even)
 
 
@@ -136,10 +137,12 @@ def test_teachers_tell_of_mixed_views_and_count_beside_the_labels_of_the_rest():
     assert confidences[0].topk(2).indices.sort().values.tolist() == [1, 4]
     torch.manual_seed(5)
     config = replace(LABELS, mixed=0.25, trust=0.5)
-    found = taught_loss(network, (x, targets), config, teachers)
+    views = mix_views(x, config.mixed)
     torch.manual_seed(5)
     share = torch.rand(1, 1, 1, 1) / 2
     x = torch.cat([(1 - share) * x[:1] + share * x[1:2], x[1:]])
+    torch.testing.assert_close(views, x)
+    found = taught_loss(network(x), x, targets, config, teachers)
     by_teachers = -(confidences * F.log_softmax(network(x), 1)).sum(1)
     rest = 0.5 * by_labels(network, x, targets) + 0.5 * by_teachers
     torch.testing.assert_close(found, (by_teachers[0] + rest[1:].sum()) / 4)

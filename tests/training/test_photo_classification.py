@@ -10,14 +10,12 @@ import torch
 from fashion_model import checkpoint
 from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.errors import CheckpointError
-from fashion_model.training.distillation import dropout_logits
 from fashion_model.training.job import Job
 from fashion_model.training.photo_classification import (
     MILD,
     STRONG,
     PhotoTask,
     at_training_size,
-    loss_with_memory,
     parameter_groups,
     train,
 )
@@ -68,12 +66,12 @@ def test_batches_are_so_large_and_the_generator_decides(photos):
     assert not torch.equal(next(iter(photos.batches(seeded(1))))[0], batches[0][0])
 
 
-def test_dropout_is_before_the_last_layer_alone(network):
-    torch.manual_seed(1)
-    x = torch.rand(2, 3, 32, 32)
-    assert torch.equal(dropout_logits(network, x, 0.0), network(x))
-    nothing = dropout_logits(network, x, 1.0)
-    assert torch.equal(nothing, network.stages[-1].bias.expand(2, -1))
+def test_dropout_is_before_the_last_layer(photos, network):
+    """Where all is dropped, its bias alone is left of the logits."""
+    x, targets = next(iter(photos.batches(seeded())))
+    photos.config = replace(SMALL, dropout=1.0, smoothing=0.0)
+    log_p = network.stages[-1].bias.log_softmax(0).expand(len(x), -1)
+    assert photos.loss(network, (x, targets)).item() == pytest.approx(-log_p[targets].mean().item())
 
 
 def test_teachers_see_no_more_pixels_than_they_learned_at(network):
@@ -147,17 +145,15 @@ def test_the_loss_with_memory_by_hand(photos, network):
     torch.manual_seed(2)
     imagenet = EfficientNetLite0(1000)
     imagenet.stages[:5].load_state_dict(network.stages[:5].state_dict())
-    config = replace(SMALL, dropout=0.0, memory=0.25, smoothing=0.0)
+    photos.config = replace(SMALL, dropout=0.0, memory=0.25, smoothing=0.0)
+    photos.imagenet = imagenet
     x, targets = next(iter(photos.batches(seeded())))
-    loss = loss_with_memory(network, imagenet, (x, targets), config)
-    log_p = network(x).log_softmax(1)
-    by_labels = -log_p[targets].mean()  # one target each
-    before = (imagenet(x) / 2).softmax(1)
-    features = network.stages[:-1](x)
-    now = (imagenet.stages[-1](features) / 2).log_softmax(1)
+    loss = photos.loss(network, (x, targets))
+    features, old_features = (each.stages[:-1](x) for each in (network, imagenet))
+    by_labels = -network.stages[-1](features).log_softmax(1)[targets].mean()  # one each
+    classes = imagenet.stages[-1]
+    before, now = (classes(old_features) / 2).softmax(1), (classes(features) / 2).log_softmax(1)
     assert loss.item() == pytest.approx((by_labels - 0.25 * (before * now).sum(1).mean()).item())
-    photos.imagenet, photos.config = imagenet, config
-    assert photos.loss(network, (x, targets)).item() == pytest.approx(loss.item())
 
 
 def test_the_student_goes_on_where_it_stopped_with_the_same_teachers(photos, monkeypatch, tmp_path):
