@@ -148,13 +148,11 @@ def layers(options: argparse.Namespace) -> int:
     classifier = load(options.network, options.device)
     source = sys.stdin.buffer.read(MAX_BYTES + 1) if options.file == "-" else options.file
     model_input = classifier.preprocess(source, options.kind)
-    kind = model_input.kind
-    calibration = classifier.calibrations[kind]
-    steps = explain.layers(classifier.networks[kind], model_input.tensor, calibration)
-    temperature = calibration.temperature
+    steps = explain.steps_of(classifier, model_input)
+    temperature = classifier.calibrations[model_input.kind].temperature
     if options.json:
         plain = [{k: v for k, v in asdict(step).items() if k != "activations"} for step in steps]
-        about = {"file": options.file, "kind": kind, "temperature": temperature}
+        about = {"file": options.file, "kind": model_input.kind, "temperature": temperature}
         print(json.dumps({**about, "steps": plain}))
         return 0
     for step in steps:

@@ -32,6 +32,12 @@ _FILES = tuple(f"{which}-{part}" for which in ("train", "t10k") for part in _PAR
 # What gzip, torch and torchvision raise for files that are truncated, damaged or no idx files
 _UNREADABLE = OSError, EOFError, zlib.error, RuntimeError, ValueError, LookupError
 
+_THREE_WAYS = (
+    "Three ways to get it: install Debian's package dataset-fashion-mnist (it lies in "
+    f"{DEBIAN}); name a folder that holds its four idx files with --data FOLDER; or, where "
+    "there is a network, leave --data away and torchvision downloads it."
+)
+
 # Targets of the photos whose label is too vague or wrong, found by looking at each of them
 CORRECTED = Path(__file__).resolve().parent / "evaluation" / "corrected_labels.csv"
 
@@ -62,8 +68,7 @@ def load_fashion_mnist(train: bool, root: str | Path | None = None) -> Pairs:
     if digest.hexdigest() != SHA256[train]:
         raise DataError(
             f"the Fashion-MNIST {'training' if train else 'test'} set that was found is not the "
-            f"published one (SHA-256 of its content: {digest.hexdigest()[:16]}...). "
-            + _three_ways()
+            f"published one (SHA-256 of its content: {digest.hexdigest()[:16]}...). " + _THREE_WAYS
         )
     return images, labels
 
@@ -192,7 +197,7 @@ def _find(root: Path | None) -> Path | None:
             if all(_file(folder, name) for name in _FILES):
                 return folder
     if root is not None:
-        raise DataError(f"there is no Fashion-MNIST in {root}. " + _three_ways())
+        raise DataError(f"there is no Fashion-MNIST in {root}. " + _THREE_WAYS)
     return None
 
 
@@ -213,7 +218,7 @@ def _read(train: bool, folder: Path | None) -> Pairs:
     except _UNREADABLE as e:
         where = f"in {folder}" if folder is not None else "to download"
         raise DataError(
-            f"cannot read Fashion-MNIST {where} ({e or type(e).__name__}). " + _three_ways()
+            f"cannot read Fashion-MNIST {where} ({e or type(e).__name__}). " + _THREE_WAYS
         ) from e
 
 
@@ -224,11 +229,3 @@ def _idx(folder: Path, name: str) -> torch.Tensor:
     start = 4 + 4 * content[3]
     sizes = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
     return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=start).view(sizes)
-
-
-def _three_ways() -> str:
-    return (
-        "Three ways to get it: install Debian's package dataset-fashion-mnist (it lies in "
-        f"{DEBIAN}); name a folder that holds its four idx files with --data FOLDER; or, where "
-        "there is a network, leave --data away and torchvision downloads it."
-    )

@@ -3,7 +3,7 @@
 classifier = fashion_model.load()
 model_input = classifier.preprocess("shirt.png")
 network = classifier.networks[model_input.kind]
-steps = explain.layers(network, model_input.tensor, classifier.calibrations[model_input.kind])
+steps = explain.steps_of(classifier, model_input)
 marks = explain.saliency(network, model_input.tensor, 6)
 visualization.overlay(model_input.picture, model_input.box, marks).show()
 """
@@ -22,8 +22,10 @@ from torch.nn import functional as F
 
 from fashion_model import calibration, script, sentences
 from fashion_model.calibration import Calibration
+from fashion_model.classifier import Classifier
 from fashion_model.efficientnet import Convolution, Stage
 from fashion_model.networks import CLASSES, Residual
+from fashion_model.preprocessing import ModelInput
 
 VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
 VERSIONS_PER_PASS = 3  # versions: of a photo, each holds 27 MB until its gradient is known
@@ -76,6 +78,12 @@ class Unit:
     index: int
     strength: float
     picture: np.ndarray
+
+
+def steps_of(classifier: Classifier, model_input: ModelInput) -> list[Step]:
+    """layers of the network that reads model_input, with the calibration of its kind."""
+    kind = model_input.kind
+    return layers(classifier.networks[kind], model_input.tensor, classifier.calibrations[kind])
 
 
 @torch.inference_mode()
@@ -218,8 +226,7 @@ def summarize(module: nn.Module) -> str:
     """module in one line: its own repr, or its name with those of its parts."""
     if not any(True for _ in module.children()):
         return repr(module)
-    parts = [p for p in module.modules() if not any(True for _ in p.children())]
-    parts = [p for p in parts if not isinstance(p, nn.Identity)]  # computes nothing
+    parts = [p for p in module.modules() if not [*p.children()] and type(p) is not nn.Identity]
     return f"{type(module).__name__}({', '.join(type(part).__name__ for part in parts)})"
 
 

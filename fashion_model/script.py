@@ -1,6 +1,6 @@
 """The lines of PyTorch behind an answer: one for each step, and all of them as a script.
 
-steps = explain.layers(network, model_input.tensor, classifier.calibrations[model_input.kind])
+steps = explain.steps_of(classifier, model_input)
 print(script.write("mlp", network, model_input.tensor, [step.code for step in steps]).text)
 """
 

@@ -72,8 +72,7 @@ def tiled(activations: np.ndarray) -> np.ndarray:
         return np.reshape(flat, (rows, -1))
     count, height, width = array.shape
     rows = _squarest(count)
-    room = np.zeros((count, height + 1, width + 1), array.dtype)
-    room[:, :height, :width] = array
+    room = np.pad(array, ((0, 0), (0, 1), (0, 1)))
     grid = room.reshape(rows, -1, height + 1, width + 1).swapaxes(1, 2)
     sheet: np.ndarray = grid.reshape(rows * (height + 1), -1)
     return sheet[:-1, :-1]

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from fashion_model.calibration import OUT_OF_DISTRIBUTION
 from fashion_model.classifier import Classifier
 from fashion_model.errors import InputError
-from fashion_model.evaluation.scores import Outcome
+from fashion_model.evaluation.scores import Outcome, grouped
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 
@@ -64,10 +64,8 @@ def _failed(outcome: Outcome) -> bool:
 
 
 def _interleave(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    queues: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        queues.setdefault(outcome.picture.origin, []).append(outcome)
-    return [o for turn in zip_longest(*queues.values()) for o in turn if o is not None]
+    queues = grouped(outcomes, lambda o: o.picture.origin).values()
+    return [o for turn in zip_longest(*queues) for o in turn if o is not None]
 
 
 def _captions(outcome: Outcome) -> list[str]:

@@ -50,14 +50,10 @@ def reliability(confidence: ArrayLike, right: ArrayLike, bins: int = BINS) -> li
     confidence, right = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     edges = np.linspace(0, 1, bins + 1)
     place = np.digitize(confidence, edges[1:-1], right=True)
-    found = []
-    for i in range(bins):
-        inside = place == i
-        count = int(inside.sum())
-        sums = float(confidence[inside].sum()), float(right[inside].sum())
-        mean, accuracy = (each / max(count, 1) for each in sums)
-        found.append(Bin(float(edges[i]), float(edges[i + 1]), count, mean, accuracy))
-    return found
+    counts, *sums = (np.bincount(place, each, bins) for each in (None, confidence, right))
+    means = [total / np.maximum(counts, 1) for total in sums]
+    columns = (edges[:-1], edges[1:], counts, *means)
+    return [Bin(*row) for row in zip(*(each.tolist() for each in columns), strict=True)]
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float | None:

@@ -140,11 +140,11 @@ def score_folder(outcomes: Sequence[Outcome]) -> FolderScore:
         name = o.picture.origin.removesuffix("-other")
         return name if name in sources else o.picture.origin
 
-    by_source = _grouped(outcomes, home)
-    by_kind = _grouped(outcomes, lambda o: o.picture.kind)
+    by_source = grouped(outcomes, home)
+    by_kind = grouped(outcomes, lambda o: o.picture.kind)
     labels = []
     for _, group in sorted(by_source.items()):
-        by_label = _grouped(
+        by_label = grouped(
             group, lambda o: (ROLES.index(o.role), o.picture.origin, o.picture.label)
         )
         labels += [_score_label(by_label[key]) for key in sorted(by_label)]
@@ -213,7 +213,7 @@ def _score_label(outcomes: Sequence[Outcome]) -> LabelScore:
     )
 
 
-def _grouped(outcomes: Sequence[Outcome], key: Callable[[Outcome], K]) -> dict[K, list[Outcome]]:
+def grouped(outcomes: Sequence[Outcome], key: Callable[[Outcome], K]) -> dict[K, list[Outcome]]:
     groups: dict[K, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(key(outcome), []).append(outcome)

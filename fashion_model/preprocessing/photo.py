@@ -1,8 +1,6 @@
 """Where the garment is in a photo, by a small network and by color; and what networks read of it:
 the garment as Fashion-MNIST shows it, or the photo in color."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from PIL import Image
@@ -40,7 +38,10 @@ def segment(
     height, a place on the garment. logits: what mask_logits gave of the whole picture, if known.
     Raises InputError where no garment is found.
     """
-    window = WHOLE if point is None else _around(point)
+    window = WHOLE
+    if point is not None:  # look around it
+        x, y = point
+        window = max(0.0, x - NEAR), max(0.0, y - NEAR), min(1.0, x + NEAR), min(1.0, y + NEAR)
     first = _mask(rgb, segmenter, window, point, logits)
     if first.mean() < SMALLEST:
         raise InputError(
@@ -93,12 +94,6 @@ def _with_colors(logits: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
     ratio = np.log((shares[0] + FEW) / (shares[1] + FEW))[place].reshape(SIDE, SIDE)
     added = torch.from_numpy(ndimage.gaussian_filter(ratio, 0.7)).float().clamp(-TRUST, TRUST)
     return logits.clamp(-CERTAIN, CERTAIN) + added
-
-
-def _around(point: tuple[float, float]) -> Box:
-    """The part of the picture to look in when somebody points at (x, y)."""
-    x, y = point
-    return max(0.0, x - NEAR), max(0.0, y - NEAR), min(1.0, x + NEAR), min(1.0, y + NEAR)
 
 
 def _mask(
@@ -189,17 +184,12 @@ def in_color(
     small_size = (max(1, round(cropped.width * scale)), max(1, round(cropped.height * scale)))
     small = np.asarray(cropped.resize(small_size, Image.Resampling.BICUBIC, reducing_gap=2.0))
     canvas = np.empty((side, side, 3), np.uint8)
-    canvas[:] = _edge_color(small)
+    rim = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    canvas[:] = np.rint(rim.mean(0))  # padding has the mean color of the outermost pixels
     left, top = (side - small_size[0]) // 2, (side - small_size[1]) // 2
     canvas[top : top + small_size[1], left : left + small_size[0]] = small
     tensor = torch.from_numpy(canvas).permute(2, 0, 1)[None].float() / 255
     return tensor, square(part, width, height)
-
-
-def _edge_color(rgb: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The mean color of the outermost pixels of rgb uint8 (h, w, 3): what padding is painted."""
-    rim = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
-    return np.rint(rim.mean(0)).astype(np.uint8)
 
 
 def _tapped(

@@ -168,12 +168,9 @@ def _ground(rng: Rng, picture: Array) -> tuple[int, tuple[float, float, float]]:
     if kind < 0.3:
         rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]).mean(0)
         return cv2.BORDER_CONSTANT, (float(rim[0]), float(rim[1]), float(rim[2]))
-    if kind < 0.55:
-        return cv2.BORDER_CONSTANT, (255.0, 255.0, 255.0)
-    if kind < 0.63:
-        return cv2.BORDER_CONSTANT, (0.0, 0.0, 0.0)
-    if kind < 0.71:
-        return cv2.BORDER_CONSTANT, (128.0, 128.0, 128.0)
+    for below, tone in ((0.55, 255.0), (0.63, 0.0), (0.71, 128.0)):
+        if kind < below:
+            return cv2.BORDER_CONSTANT, (tone, tone, tone)
     if kind < 0.8:
         return cv2.BORDER_CONSTANT, any_color(rng)
     return (cv2.BORDER_REPLICATE if kind < 0.9 else cv2.BORDER_REFLECT_101), (0.0, 0.0, 0.0)

@@ -13,11 +13,11 @@ from gradio.utils import get_function_description
 
 from fashion_model import DEFAULT, DataError, InputError
 from fashion_model.evaluation.model_card import compare, model_card
-from fashion_model.explain import saliency
+from fashion_model.explain import saliency, steps_of
 from fashion_model.preprocessing import check_kind
 from fashion_model.retrieval import nearest
 from fashion_model.web.fetching import MAX_CALL_SECONDS, fetch
-from fashion_model.web.panels import Inference, step_to_json, steps_of
+from fashion_model.web.panels import Inference, step_to_json
 from fashion_model.web.serialization import forget_upload, label_index, sentence
 from fashion_model.web.server import describe_endpoint
 
@@ -109,14 +109,14 @@ class Endpoints:
         with api_errors(image):
             self._inference.get(network)
             classifier, model_input, model = self._inference.preprocess(network, fetch(image), kind)
-            steps, calibration = steps_of(classifier, model_input)
+            steps = steps_of(classifier, model_input)
             softmax = next(step for step in steps if step.terms)
             label = softmax.terms[0].label if label == "" else label
             marks = saliency(model, model_input.tensor, label_index(label))
             return {
                 "label": label,
                 "kind": model_input.kind,
-                "temperature": calibration.temperature,
+                "temperature": classifier.calibrations[model_input.kind].temperature,
                 "steps": [step_to_json(step) for step in steps],
                 "softmax": [asdict(term) for term in softmax.terms],
                 "pixels": model_input.tensor[0].squeeze(0).double().numpy().round(4).tolist(),

@@ -35,9 +35,10 @@ PAGE_ROOT = Path(__file__).with_name("static") / "page_root.js"
 
 class Body:
     """Its bytes count as held while anybody holds this: Gradio's queue, with a request's scope,
-    until the question is answered, cancelled or given up."""
+    until the question is answered, cancelled or given up. values: in its JSON, about."""
 
-    size = 0
+    size = values = 0
+    more, refused = True, False  # whether more of it comes, and whether it may not go on
 
 
 HELD: WeakSet[Body] = WeakSet()  # all but uploads
@@ -69,34 +70,30 @@ class RequestLimits:
         body = scope["fashion.body"] = Body()
         if not is_upload:
             HELD.add(body)
-        values, more, refused = 0, True, False
 
         async def receive_counted() -> Message:
-            nonlocal values, more, refused
             message = await receive()
-            part, more = message.get("body", b""), message.get("more_body", False)
+            part, body.more = message.get("body", b""), message.get("more_body", False)
             body.size += len(part)
-            if not is_upload:
-                values += sum(map(part.count, (b"[", b"{", b",")))
-            if body.size > limit or values > MAX_VALUES:
-                refused = True
+            body.values += 0 if is_upload else sum(map(part.count, (b"[", b"{", b",")))
+            if body.size > limit or body.values > MAX_VALUES:
+                body.refused = True
                 raise HTTPException(413)
             return message
 
         async def send_unless_refused(message: Message) -> None:
-            nonlocal refused
-            refused = refused or message.get("status") == 413
-            if not refused:
+            body.refused |= message.get("status") == 413
+            if not body.refused:
                 await send(message)
 
         with suppress(HTTPException):
             await self.app(scope, receive_counted, send_unless_refused)
-        if refused:
-            while more:  # a client reads no answer while it is still sending
-                more = (await receive()).get("more_body", False)
+        if body.refused:
+            while body.more:  # a client reads no answer while it is still sending
+                body.more = (await receive()).get("more_body", False)
             each = f", and {MAX_FILE_BYTES >> 20} MB in one picture" if is_upload else ""
             text = f"This is too large: send {limit >> 20} MB at most{each}."
-            if values > MAX_VALUES:
+            if body.values > MAX_VALUES:
                 text = f"This is too much: send {MAX_VALUES:,} values at most."
             await error_response(413, text)(scope, receive, send)
 

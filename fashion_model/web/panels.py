@@ -17,7 +17,6 @@ from torch import nn
 
 import fashion_model
 from fashion_model import Classifier, InputError, NeuralNetwork, explain, script, visualization
-from fashion_model.calibration import Calibration
 from fashion_model.classifier import KINDS
 from fashion_model.evaluation.model_card import compare, model_card
 from fashion_model.explain import Step
@@ -135,7 +134,7 @@ class Panels:
         """{"steps": from the pixels to the answer, "units": what the first layers found, "script":
         all of it as code, "input": the file that this reads, as base64, or None}."""
         classifier, model_input, network = self.inference.preprocess(*_parts(question))
-        steps, calibration = steps_of(classifier, model_input)
+        steps = explain.steps_of(classifier, model_input)
         units = explain.templates(network, steps, UNITS)
         name = question["network"]
         name = VISITORS_FILE if self.inference.visitors.is_name(name) else name
@@ -145,7 +144,7 @@ class Panels:
             "script": written.text,
             "input": written.numbers and base64.b64encode(written.numbers).decode(),
             "steps": [_step_with_picture(step) for step in steps],
-            "temperature": calibration.temperature,
+            "temperature": classifier.calibrations[model_input.kind].temperature,
             "softmax": [asdict(term) for step in steps for term in step.terms],
             "weights": isinstance(network, NeuralNetwork),
             "units": [{"index": u.index, "picture": data_url(tones(u.picture))} for u in units],
@@ -178,13 +177,6 @@ def _parts(question: Reply) -> tuple[Any, bytes, Any, tuple[float, float] | None
     kind, tap = question.get("kind"), question.get("tap")
     point = (float(tap["x"]), float(tap["y"])) if tap and kind != "drawing" else None
     return question.get("network"), picture_bytes(question.get("image")), kind, point
-
-
-def steps_of(classifier: Classifier, model_input: ModelInput) -> tuple[list[Step], Calibration]:
-    """What each layer did, and the calibration behind the last steps."""
-    calibration = classifier.calibrations[model_input.kind]
-    network = classifier.networks[model_input.kind]
-    return explain.layers(network, model_input.tensor, calibration), calibration
 
 
 def step_to_json(step: Step) -> Reply:

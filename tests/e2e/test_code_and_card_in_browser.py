@@ -14,7 +14,7 @@ import fashion_model
 from browsing import PHONE
 from fashion_model import CLASSES, script
 from fashion_model.evaluation.model_card import accuracy, model_card
-from fashion_model.web.panels import steps_of
+from fashion_model.explain import steps_of
 from fashion_model.web.translation import texts
 from test_panels_in_browser import LAPTOP, start, unfold
 
@@ -70,7 +70,7 @@ def test_each_step_shows_its_line_of_code(look, photo_file):
     """And where the clipboard is closed, the script is selected."""
     (page, say, name), photo = look, photo_file
     classifier = loaded()
-    steps, _ = steps_of(classifier, classifier.preprocess(photo, "photo"))
+    steps = steps_of(classifier, classifier.preprocess(photo, "photo"))
     content = unfold(page, "inside")
     lines = content.locator(".step .line")
     assert lines.all_inner_texts() == [step.code for step in steps]

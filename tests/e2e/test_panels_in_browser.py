@@ -14,8 +14,9 @@ import fashion_model
 from browsing import ASK, PHONE, TEE
 from fashion_model import CLASSES, checkpoint, retrieval
 from fashion_model.evaluation.model_card import accuracy, parameter_count
+from fashion_model.explain import steps_of
 from fashion_model.networks import NETWORKS
-from fashion_model.web.panels import UNITS, steps_of
+from fashion_model.web.panels import UNITS
 from fashion_model.web.translation import texts
 
 pytestmark = browsing.pytestmark
@@ -64,7 +65,7 @@ def shown(open_pages, photo_file, request):
 @BOTH
 def test_step_by_step(shown):
     page, source, classifier, model_input = shown
-    steps, _ = steps_of(classifier, model_input)
+    steps = steps_of(classifier, model_input)
     content = unfold(page, "inside")
     expect(content.locator(".step")).to_have_count(len(steps))
     note = page.page.locator(".network-input span").inner_text()

@@ -160,7 +160,7 @@ def test_a_gray_plot_is_nearly_exact(sheet):
 
 def test_exact_is_exact(sheet):
     image = np.array(sheet[0][0])
-    assert exact_dataset_image(image) is not None
+    assert np.array_equal(exact_dataset_image(image), image)
     assert exact_dataset_image(255 - image) is None  # dark on white
     assert exact_dataset_image(np.where(image > 100, 255, 0).astype(np.uint8)) is None  # two tones
     assert exact_dataset_image(image[:27]) is None

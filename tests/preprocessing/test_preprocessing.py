@@ -9,7 +9,6 @@ from data.pictures import png, rectangle
 from fashion_model.errors import InputError
 from fashion_model.preprocessing import LINES, Detectors, ModelInput, preprocess
 from fashion_model.preprocessing import drawing as drawings
-from fashion_model.preprocessing.dataset_image import exact_dataset_image
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import WHOLE
 from stubs import DarkSegmenter, FixedLineDetector, Unused
@@ -57,19 +56,6 @@ def test_a_drawing_of_such_a_size_keeps_its_detail(top):
     """With nothing on the middle of the sheet, which alone would pass for enlarged pixels."""
     picture = rectangle((100, top + 50, 1000, top + 500), size=(1120, 1120), width=4)
     assert decode(picture, 512).width > 300
-
-
-def test_what_only_resembles_the_data_set_is_not_taken_for_it(sheet):
-    image = np.array(sheet[0][0])
-    np.testing.assert_array_equal(exact_dataset_image(image), image)
-    assert exact_dataset_image(255 - image) is None  # dark on white
-    assert exact_dataset_image(np.where(image > 100, 255, 0).astype(np.uint8)) is None  # two tones
-    assert exact_dataset_image(image[:27]) is None
-    assert exact_dataset_image(np.kron(image, np.ones((2, 3), np.uint8))) is None  # stretched
-    assert exact_dataset_image(np.stack([image, image, 255 - image], -1)) is None  # in color
-    large = np.kron(image, np.ones((4, 4), np.uint8))
-    large[50, 50] ^= 1
-    assert exact_dataset_image(large) is None
 
 
 @pytest.mark.parametrize(("logit", "kind"), [(LINES, "dataset"), (LINES + 0.1, "drawing")])

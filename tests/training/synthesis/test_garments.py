@@ -24,15 +24,6 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.fixture(scope="module")
-def garments(sheet):
-    """Four real garments of each class."""
-    return Garments.from_images(
-        np.stack([np.array(picture) for picture, _ in sheet]),
-        np.array([label for _, label in sheet]),
-    )
-
-
 def block(height: int, width: int, tone: float = 0.2) -> Cutout:
     """A garment that fills its picture, in one gray."""
     return Cutout(

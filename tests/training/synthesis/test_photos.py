@@ -5,21 +5,12 @@ import pytest
 from scipy import ndimage
 
 from fashion_model.training.synthesis import photos as snapshots
-from fashion_model.training.synthesis.garments import Cutout, Garments
+from fashion_model.training.synthesis.garments import Cutout
 from fashion_model.training.synthesis.photos import snapshot, worn
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
-
-
-@pytest.fixture(scope="module")
-def garments(sheet):
-    """Four real garments of each class."""
-    return Garments.from_images(
-        np.stack([np.array(picture) for picture, _ in sheet]),
-        np.array([label for _, label in sheet]),
-    )
 
 
 def block(height: int, width: int, tone: float = 0.2) -> Cutout:

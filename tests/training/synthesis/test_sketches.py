@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.sketches import (
     draw_with_pen,
     photograph_drawing,
@@ -17,15 +16,6 @@ from fashion_model.training.synthesis.sketches import (
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture(scope="module")
-def garments(sheet):
-    """Four real garments of each class."""
-    return Garments.from_images(
-        np.stack([np.array(picture) for picture, _ in sheet]),
-        np.array([label for _, label in sheet]),
-    )
 
 
 def test_sketches_run_along_the_garments_edge(garments):
