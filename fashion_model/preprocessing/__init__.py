@@ -87,8 +87,9 @@ def preprocess(
         read = drawing.lines_and_inside if kind in high_resolution else drawing.as_fashion_mnist
         return ModelInput(kind, read(lines), picture, lines.box)
     if kind in high_resolution:
-        mask = None if point is None else _tapped_mask(as_rgb(array), detectors, point)
+        mask = _find_garment(as_rgb(array), detectors, point, logits)
         tensor, box = photo.in_color(picture, point, mask)
+        mask = None if point is None else mask  # too coarse to be shown
     else:
         rgb = as_rgb(array)
         mask = photo.segment(rgb, detectors.segmenter, point, logits)
@@ -104,10 +105,20 @@ def check_kind(kind: str) -> None:
         raise InputError(text, "kind", kinds=kinds, kind=short)
 
 
-def _tapped_mask(
-    rgb: torch.Tensor, detectors: Detectors, point: tuple[float, float]
+def _find_garment(
+    rgb: torch.Tensor,
+    detectors: Detectors,
+    point: tuple[float, float] | None,
+    logits: torch.Tensor | None,
 ) -> torch.Tensor | None:
-    """The mask of the garment at point; None where none stands out there."""
+    """The mask of the garment, of that at point where there is one; None where none stands out.
+
+    logits: what photo.mask_logits gave of rgb, if known.
+    """
+    if point is None:
+        if logits is None:
+            logits, _ = photo.mask_logits(rgb, detectors.segmenter)
+        return photo.coarse_mask(logits)
     try:
         return photo.segment(rgb, detectors.segmenter, point)
     except InputError:

@@ -23,6 +23,7 @@ NEAR = 0.35  # of the picture, on each side of a point that the garment is at
 TONE, SPREAD = 0.55, 0.2  # mean and standard deviation of Fashion-MNIST's garment pixels
 GAIN = (0.6, 2.5)  # contrast is stretched or squeezed at most by these factors
 COLOR_SIDE = 160  # pixels a side of a photo in color
+CONTEXT = 0.3  # as MARGIN, of a photo in color where nobody pointed at the garment
 REACH = 0.6  # of the photo's shorter edge: what is shown around a point where no garment is found
 
 
@@ -67,6 +68,13 @@ def mask_logits(rgb: torch.Tensor, segmenter: nn.Module) -> tuple[torch.Tensor, 
     with torch.inference_mode():
         mask, drawing = segmenter(small(rgb).to(weight.device))
     return mask.float().cpu(), float(drawing)
+
+
+def coarse_mask(logits: torch.Tensor) -> torch.Tensor | None:
+    """The garment's mask (1, 1, SIDE, SIDE) by what mask_logits gave of the whole picture, at a
+    first look; None where no garment is found."""
+    mask = _pieces(logits.sigmoid(), WHOLE, None)
+    return mask if mask.mean() >= SMALLEST else None
 
 
 def small(rgb: torch.Tensor) -> torch.Tensor:
@@ -171,15 +179,16 @@ def in_color(
     mask: torch.Tensor | None = None,
     side: int = COLOR_SIDE,
 ) -> tuple[torch.Tensor, Box]:
-    """picture as (1, 3, side, side) in [0, 1], padded to a square, nothing cut off; and its box.
+    """What a network reads of picture, (1, 3, side, side) in [0, 1], and its box.
 
-    point, (x, y) in shares of width and height: a place on the garment; then the square around
-    mask, (1, 1, S, S) over the whole picture, is shown, or around the point where there is none.
+    mask: the garment's, (1, 1, S, S) over the whole picture; the square around it is shown, with a
+    margin. Without: the square around point, (x, y) in shares of width and height, a place on the
+    garment; without that, all of the picture. It is padded to a square where the picture ends.
     """
     picture = picture.convert("RGB")
     width, height = picture.size
-    part = (0, 0, width, height) if point is None else _tapped(picture.size, point, mask)
-    cropped = picture.crop(part) if point is not None else picture
+    part = _part(picture.size, point, mask)
+    cropped = picture.crop(part)
     scale = side / max(cropped.size)
     small_size = (max(1, round(cropped.width * scale)), max(1, round(cropped.height * scale)))
     small = np.asarray(cropped.resize(small_size, Image.Resampling.BICUBIC, reducing_gap=2.0))
@@ -192,17 +201,21 @@ def in_color(
     return tensor, square(part, width, height)
 
 
-def _tapped(
-    size: tuple[int, int], point: tuple[float, float], mask: torch.Tensor | None
+def _part(
+    size: tuple[int, int], point: tuple[float, float] | None, mask: torch.Tensor | None
 ) -> tuple[int, int, int, int]:
-    """The part of a picture of size (width, height) to show when somebody points at (x, y), as
-    (left, top, right, bottom) in pixels."""
+    """The part of a picture of size (width, height) that in_color shows, as (left, top, right,
+    bottom) in pixels."""
     width, height = size
-    x, y, reach = point[0] * width, point[1] * height, REACH * min(width, height) / 2
     if mask is not None:
         top, bottom, left, right = (edge / mask.shape[-1] for edge in bounds(mask))
         x, y = (left + right) / 2 * width, (top + bottom) / 2 * height
-        reach = (0.5 + MARGIN) * max((right - left) * width, (bottom - top) * height)
+        margin = CONTEXT if point is None else MARGIN
+        reach = (0.5 + margin) * max((right - left) * width, (bottom - top) * height)
+    elif point is not None:
+        x, y, reach = point[0] * width, point[1] * height, REACH * min(width, height) / 2
+    else:
+        return 0, 0, width, height
     left, top = max(0, int(x - reach)), max(0, int(y - reach))
     right, bottom = min(width, round(x + reach)), min(height, round(y + reach))
     return left, top, max(left + 1, right), max(top + 1, bottom)

@@ -22,7 +22,6 @@ from fashion_model.training.pictures import NONE, PixelDataset, one_hot
 from fashion_model.training.trainer import TrainConfig
 
 BATCH = 1000  # pictures at a time, where nothing is learned
-NO_DETECTORS = Detectors(nn.Identity())  # a picture of a known kind, at high resolution, needs none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,19 +149,18 @@ def calibrations(network: nn.Module, held_out: Mapping[str, PixelDataset]) -> di
 
 
 def held_out_inputs(
-    labeled: Sequence[LabeledPicture], kind: str
+    labeled: Sequence[LabeledPicture], kind: str, segmenter: nn.Module
 ) -> Iterator[tuple[torch.Tensor, tuple[int, ...]]]:
     """What a network reads of each picture of this kind at high resolution, and its targets, as
     it is scored."""
+    detectors = Detectors(segmenter)
     for item in correct_labels(labeled):
         if item.kind != kind or item.vague:
             continue
         picture = decode(item.path, longest=LONGEST)
         with suppress(InputError):
-            yield (
-                preprocess(picture, NO_DETECTORS, kind, high_resolution=[kind]).tensor,
-                item.targets,
-            )
+            model_input = preprocess(picture, detectors, kind, high_resolution=[kind])
+            yield model_input.tensor, item.targets
 
 
 def held_out_scores(

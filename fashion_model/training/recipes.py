@@ -244,6 +244,7 @@ def _save_half(
     labeled and held_out: the pictures that it has learned, and those that were held out.
     """
     network = network.half().float().eval()  # as it will be loaded
-    found = held_out_scores(network, job.network, held_out_inputs(held_out, job.network))
+    inputs = held_out_inputs(held_out, job.network, checkpoint.load("segmenter", "cpu")[0])
+    found = held_out_scores(network, job.network, inputs)
     icons = sorted({picture.source for picture in labeled if picture.origin == "icon"})
     return job.save(network, {**card, **people_card(), "icon_sets": icons, **found}, torch.float16)

@@ -11,6 +11,7 @@ from fashion_model.preprocessing import photo
 from fashion_model.preprocessing.geometry import as_rgb
 from fashion_model.preprocessing.photo import (
     COLOR_SIDE,
+    CONTEXT,
     GAIN,
     MARGIN,
     REACH,
@@ -18,6 +19,7 @@ from fashion_model.preprocessing.photo import (
     SPREAD,
     TONE,
     as_fashion_mnist,
+    coarse_mask,
     in_color,
     mask_logits,
     segment,
@@ -206,6 +208,23 @@ def test_a_tap_shows_the_garment_with_a_margin():
     _, box = in_color(Image.new("RGB", (100, 100)), (0.5, 0.5), mask)
     half = (0.5 + MARGIN) * 0.5
     assert box == pytest.approx((0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half), abs=0.011)
+
+
+def test_without_a_tap_there_is_more_around_the_garment():
+    mask = torch.zeros(1, 1, 96, 96)
+    mask[..., 36:60, 42:54] = 1
+    _, box = in_color(Image.new("RGB", (100, 100)), mask=mask)
+    half = (0.5 + CONTEXT) * 0.25
+    assert box == pytest.approx((0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half), abs=0.011)
+    mask[..., 2:94, 42:54] = 1  # as high as the picture: nothing is cut off
+    assert in_color(Image.new("RGB", (100, 100)), mask=mask)[1] == pytest.approx((0, 0, 1, 1))
+
+
+def test_the_coarse_mask_is_where_the_segmenter_says():
+    picture = rgb((40, 100, 140, 150))
+    mask = coarse_mask(mask_logits(picture, DarkSegmenter())[0])
+    assert (mask - expected((40, 100, 140, 150))).abs().mean() < 0.02
+    assert coarse_mask(mask_logits(picture, DarkSegmenter(threshold=-1.0))[0]) is None
 
 
 def test_a_tap_on_nothing_shows_what_is_around_it():

@@ -11,6 +11,7 @@ from fashion_model.preprocessing import LINES, Detectors, ModelInput, preprocess
 from fashion_model.preprocessing import drawing as drawings
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.geometry import WHOLE
+from fashion_model.preprocessing.photo import CONTEXT
 from stubs import DarkSegmenter, FixedLineDetector, Unused
 
 NONE_ASKED = Detectors(Unused())
@@ -154,12 +155,21 @@ def test_a_point_chooses_between_two():
         )
 
 
-def test_a_photo_at_high_resolution_is_whole_and_in_color_without_the_segmenter():
+@pytest.mark.parametrize("kind", ["auto", "photo"])
+def test_a_photo_at_high_resolution_is_in_color_around_its_garment(kind):
     picture = rectangle((40, 100, 140, 150), ink=(30, 60, 90), paper=(200, 180, 160))
-    model_input = preprocess(picture, NONE_ASKED, "photo", high_resolution={"photo"})
+    model_input = preprocess(picture, dark(drawing=-1.0), kind, high_resolution={"photo"})
     assert (model_input.kind, model_input.mask) == ("photo", None)
     assert model_input.tensor.shape[:2] == (1, 3)
-    assert model_input.box == pytest.approx(WHOLE)
+    left, top, right, bottom = (280 * edge for edge in model_input.box)
+    assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((90, 125), abs=3)
+    assert right - left == pytest.approx((1 + 2 * CONTEXT) * 100, abs=12)  # garments look larger
+    blind = preprocess(picture, dark(threshold=-1.0), kind, high_resolution={"photo"})
+    assert blind.box == pytest.approx(WHOLE)
+
+
+def test_a_photo_at_high_resolution_shows_what_was_tapped():
+    picture = rectangle((40, 100, 140, 150), ink=(30, 60, 90), paper=(200, 180, 160))
     tapped = preprocess(picture, dark(), point=(0.3, 0.45), high_resolution={"photo"})
     assert tapped.mask.shape == (96, 96)
     left, _, right, _ = tapped.box

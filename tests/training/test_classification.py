@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch import nn
 from fashion_model import datasets as data
 from fashion_model.preprocessing import drawing, photo
 from fashion_model.preprocessing.decode import decode
+from fashion_model.preprocessing.geometry import as_rgb
 from fashion_model.training.augment import Augmentation
 from fashion_model.training.classification import (
     LabelConfig,
@@ -25,6 +27,7 @@ from fashion_model.training.classification import (
 from fashion_model.training.initialization import fold, untrained
 from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import Trainer
+from stubs import DarkSegmenter, Unused
 
 CPU = torch.device("cpu")
 STILL = Augmentation(affine_chance=0.0, shift=0)
@@ -199,10 +202,12 @@ def labeled(real_folder):
 
 
 def test_pictures_are_scored_as_they_are_read_in_use(labeled):
-    photos = list(held_out_inputs(labeled, "photo"))
+    photos = list(held_out_inputs(labeled, "photo", DarkSegmenter()))
     assert [targets for _, targets in photos] == [(1,), (3,)]
-    assert torch.equal(photos[0][0], photo.in_color(decode(labeled[0].path))[0])
-    drawings = list(held_out_inputs(labeled, "drawing"))
+    picture = decode(labeled[0].path)
+    mask = photo.coarse_mask(photo.mask_logits(as_rgb(np.asarray(picture)), DarkSegmenter())[0])
+    assert torch.equal(photos[0][0], photo.in_color(picture, mask=mask)[0])
+    drawings = list(held_out_inputs(labeled, "drawing", Unused()))
     assert [targets for _, targets in drawings] == [(5, 7), ()] * 2
     assert {tuple(x.shape) for x, _ in drawings} == {(1, 2, drawing.SIDE, drawing.SIDE)}
 

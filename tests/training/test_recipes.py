@@ -27,6 +27,7 @@ from fashion_model.training.classification import held_out_inputs, held_out_scor
 from fashion_model.training.job import Job
 from fashion_model.training.recipes import RECIPES, train
 from fashion_model.training.trainer import TrainConfig, Trainer
+from stubs import Unused
 
 FEW = {
     pictures: {
@@ -206,6 +207,6 @@ def test_the_file_is_float16_and_its_scores_are_of_what_is_loaded(job, real_fold
     assert path.stat().st_size < 2.1 * sum(p.numel() for p in network.parameters())
     loaded, card = checkpoint.load(path, "cpu")
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
-    expected = held_out_scores(loaded, "drawing", held_out_inputs(labeled, "drawing"))
+    expected = held_out_scores(loaded, "drawing", held_out_inputs(labeled, "drawing", Unused()))
     assert {key: card[key] for key in expected} == expected
     assert card["icon_sets"] == []
