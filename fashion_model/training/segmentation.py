@@ -1,8 +1,9 @@
 """Training the segmenter: where the garment is, and what tells drawings from photos.
 
-Nobody has drawn masks for the photos, so it learns from two sources that are wrong in different
-ways: made-up photos, whose masks are exact, and GrabCut's masks of the real ones, of which the
-worst fits of each batch are left out. That a picture is a drawing is learned here for what the
+Nobody has drawn masks for the photos, so it learns from sources that are wrong in different ways:
+GrabCut's masks of them, of which the worst fits of each batch are left out; made-up photos, whose
+masks are exact; and scenes, in which something that GrabCut cut out lies on another photo, small,
+and what that photo showed is painted over. That a picture is a drawing is learned here for what the
 layers then see; its last layer is replaced by drawing_detection.
 """
 
@@ -21,14 +22,14 @@ from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.photo import SIDE
 from fashion_model.training.augment import RandomAffine
 from fashion_model.training.synthesis.garments import Array, Cutout, Garments, trim
-from fashion_model.training.synthesis.photos import snapshot
+from fashion_model.training.synthesis.photos import scene, snapshot
 from fashion_model.training.synthesis.sketches import draw_with_pen, scribbles, sketch
 from fashion_model.training.trainer import TrainConfig
 
 CONFIG = TrainConfig(
     epochs=40, batch=48, learning_rate=3e-3, weight_decay=0.02, ema=0.998, bfloat16=True
 )
-SNAPSHOTS, SKETCHES = 12_000, 4_000  # made up once
+SNAPSHOTS, SCENES, SKETCHES = 12_000, 9_000, 4_000  # made up once
 EPOCH = 9_600  # pictures of an epoch, besides a third as many drawings
 PLAUSIBLE = (0.17, 0.65)  # share of the photo: GrabCut's masks outside it are mostly failures
 WORST = 0.08  # share of each batch that is left out
@@ -120,8 +121,11 @@ def _material(
     labeled: Sequence[LabeledPicture], fashion_mnist: Pairs, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Photos uint8 (N, 96, 96, 3), masks uint8 (N, 96, 96), drawings bool (M, 1, 112, 112)."""
+    from fashion_model.training.photo_views import inpaint  # needs OpenCV
+
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     photos, masks, sheets = [], [], []
+    everything, empty = [], []  # all that was cut out, and what is left without it
     cutouts: dict[int, list[Cutout]] = {}
     for item in tqdm(labeled, desc="photos", mininterval=5.0):
         picture = decode(item.path)
@@ -134,14 +138,20 @@ def _material(
             continue
         photos.append(np.asarray(picture.resize((SIDE, SIDE))))
         masks.append(np.asarray(Image.fromarray(255 * mask).resize((SIDE, SIDE))))
+        small = np.asarray(picture.resize(mask.shape[::-1]))
+        everything.append(trim(Cutout(small.astype(np.float32) / 255, mask.astype(np.float32))))
+        empty.append(inpaint(small, mask))
         if item.label in CUTOUTS:
-            color = np.asarray(picture.resize(mask.shape[::-1]), dtype=np.float32) / 255
-            cutout = trim(Cutout(color, mask.astype(np.float32)))
-            cutouts.setdefault(CUTOUTS[item.label], []).append(cutout)
+            cutouts.setdefault(CUTOUTS[item.label], []).append(everything[-1])
     photos, masks = 2 * photos, 2 * masks  # real ones count twice
     garments = Garments.sample(*fashion_mnist, SNAPSHOTS, rng, cutouts)
     for _ in tqdm(range(SNAPSHOTS), desc="made up", mininterval=5.0):
         made_up, exact, _ = snapshot(rng, garments)
+        photos.append(made_up)
+        masks.append(exact)
+    for _ in range(SCENES if everything else 0):
+        background, cutout = (each[int(rng.integers(len(each)))] for each in (empty, everything))
+        made_up, exact = scene(rng, background, cutout)
         photos.append(made_up)
         masks.append(exact)
     drawings = _drawings(garments, sheets, generator)

@@ -109,6 +109,7 @@ def labeled(tmp_path):
 def small(monkeypatch, sheet):
     """Forty images and labels of Fashion-MNIST, and few pictures made up of them."""
     monkeypatch.setattr(segmentation, "SNAPSHOTS", 40)
+    monkeypatch.setattr(segmentation, "SCENES", 10)
     monkeypatch.setattr(segmentation, "SKETCHES", 12)
     monkeypatch.setattr(segmentation, "EPOCH", 12)
     images = torch.stack([torch.from_numpy(np.array(picture)) for picture, _ in sheet])
@@ -117,13 +118,16 @@ def small(monkeypatch, sheet):
 
 def test_what_the_segmenter_learns_from(labeled, small):
     pictures, masks, drawings = segmentation._material(labeled, small, 0)
-    assert pictures.shape == (2 * 2 + 40, 96, 96, 3)  # the useful photos twice, and the made-up
-    assert masks.shape == (44, 96, 96)
+    assert pictures.shape == (2 * 2 + 40 + 10, 96, 96, 3)  # useful photos twice, and the made-up
+    assert masks.shape == (54, 96, 96)
     assert torch.equal(pictures[0], pictures[2])
     assert torch.equal(masks[0], masks[2])
     inside, outside = pictures[0][masks[0] == 255], pictures[0][masks[0] == 0]
     assert inside.float().mean() < 60
     assert outside.float().mean() > 190
+    for picture, mask in zip(pictures[-10:], masks[-10:], strict=True):  # discs in scenes
+        assert picture[mask == 255].float().mean() < 60
+        assert picture[mask == 0].float().mean() > 150  # but for a shadow
     assert drawings.shape == (12 + 2 + 2 + 1 + 1, 1, 112, 112)
     assert drawings.dtype == torch.bool
     assert 0.01 < drawings[-2].float().mean() < 0.2  # the ellipse's line

@@ -24,6 +24,7 @@ from fashion_model.training.synthesis.garments import (
 )
 
 WORN = {0: 0.25, 2: 0.15, 4: 0.15, 6: 0.2, 3: 0.12, 1: 0.13}  # how often each class is worn
+SCENE_SIZES = (0.2, 0.8)  # of a garment in a scene: its longest edge, in shares of the picture's
 
 
 def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
@@ -49,14 +50,34 @@ def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
     return np.asarray(image), (mask * 255).astype(np.uint8), label
 
 
-def _lay(rng: Rng, canvas: Array, cutout: Cutout) -> Array:
-    """Lay cutout on canvas, float32 (S, S, 3), changed in place; its mask."""
+def scene(rng: Rng, background: Array, cutout: Cutout) -> tuple[Array, Array]:
+    """background, uint8 (H, W, 3), with cutout somewhere on it, most often small: uint8 (96, 96,
+    3), and the mask uint8 (96, 96)."""
+    small = Image.fromarray(background).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    canvas = np.asarray(small, np.float32) / 255
+    size = float(np.exp(rng.uniform(*np.log(SCENE_SIZES))))
+    mask = _lay(rng, canvas, cutout, (size, size), anywhere=1.0)
+    return as_bytes(canvas), as_bytes(mask)
+
+
+def _lay(
+    rng: Rng,
+    canvas: Array,
+    cutout: Cutout,
+    sizes: tuple[float, float] = (0.45, 0.98),
+    anywhere: float = 0.3,
+) -> Array:
+    """Lay cutout on canvas, float32 (S, S, 3), changed in place; its mask.
+
+    sizes: least and most, of its longest edge in shares of S. anywhere: the share of them that do
+    not lie in the middle.
+    """
     side = canvas.shape[0]
     height, width = cutout.mask.shape
-    scale = rng.uniform(0.45, 0.98) * side / max(height, width)
+    scale = rng.uniform(*sizes) * side / max(height, width)
     squeeze = np.exp(rng.normal(0, 0.12))
     width, height = min(width * scale * squeeze, side), min(height * scale / squeeze, side)
-    if rng.random() < 0.3:
+    if rng.random() < anywhere:
         x, y = rng.uniform(0, side - width), rng.uniform(0, side - height)
     else:
         x, y = (side - width) / 2 + rng.normal(0, 2), (side - height) / 2 + rng.normal(0, 2)

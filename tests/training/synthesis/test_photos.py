@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from fashion_model.training.synthesis import photos as snapshots
 from fashion_model.training.synthesis.garments import Cutout
-from fashion_model.training.synthesis.photos import snapshot, worn
+from fashion_model.training.synthesis.photos import scene, snapshot, worn
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -45,6 +45,23 @@ def test_a_shadow_falls_outside_of_the_mask():
         np.testing.assert_allclose(canvas[mask == 1], 0.2, atol=1 / 255)
         darker += canvas[mask == 0].min() < 0.75
     assert 4 <= darker < 12  # of seven in ten
+
+
+def test_in_a_scene_something_lies_anywhere_most_often_small(monkeypatch):
+    monkeypatch.setattr(snapshots, "shadow", lambda *_: None)
+    background = np.full((120, 160, 3), 200, np.uint8)
+    middles, areas = [], []
+    for seed in range(30):
+        picture, mask = scene(rng(seed), background, block(40, 40))
+        assert (picture.shape, picture.dtype) == ((96, 96, 3), np.uint8)
+        assert (mask.shape, mask.dtype) == ((96, 96), np.uint8)
+        assert (picture[mask == 0] == 200).all()
+        assert (picture[mask == 255] == 51).all()
+        middles.append(np.argwhere(mask == 255).mean(0))
+        areas.append((mask > 127).mean())
+    assert np.std(middles, 0).min() > 12  # of 96
+    assert min(areas) < 0.1 < 0.3 < max(areas)
+    assert np.median(areas) < 0.25
 
 
 # Wearers.
