@@ -4,6 +4,7 @@ what it takes for what, with pictures of that."""
 import base64
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,8 +176,9 @@ def with_examples(
     for picture, truth in pictures:
         url = compact_data_url(picture)
         shown = base64.b64decode(url.partition(",")[2])  # what the page will show, not the original
-        answer, confidence = next(iter(classifier.predict(shown, kind).items()))
-        found[CLASSES[truth], answer].append((confidence, url))
+        with suppress(InputError):  # in one of a thousand nothing stands out
+            answer, confidence = next(iter(classifier.predict(shown, kind).items()))
+            found[CLASSES[truth], answer].append((confidence, url))
 
     def surest(each: Confusion) -> tuple[str, ...]:
         some = sorted(found[each.truth, each.answer], reverse=True)

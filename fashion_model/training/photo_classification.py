@@ -76,7 +76,7 @@ MILD = replace(
 )
 STUDENT = replace(
     STRONG,
-    epochs=4,
+    epochs=12,
     memory=0.0,
     learning_rate=3e-4,
     side=COLOR_SIDE,

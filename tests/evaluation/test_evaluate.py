@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import fashion_model
-from fashion_model import CLASSES, checkpoint, commands
+from fashion_model import CLASSES, InputError, checkpoint, commands
 from fashion_model import datasets as data
 from fashion_model.__main__ import main
 from fashion_model.evaluation.evaluate import (
@@ -150,15 +150,19 @@ def decoded(url: str) -> bytes:
 
 
 class Answers:
-    """A classifier that says of a gray square as many percent "Coat" as it is bright."""
+    """A classifier that says of a gray square as many percent "Coat" as it is bright, and finds
+    nothing on black."""
 
     def predict(self, picture, kind):
         assert kind == "photo"
-        return {"Coat": opened(picture).getpixel((0, 0)) / 100}
+        tone = opened(picture).getpixel((0, 0))
+        if tone == 0:
+            raise InputError("No garment stands out in this picture.", "garment")
+        return {"Coat": tone / 100}
 
 
 def test_examples_are_the_surest_of_the_same_mistake():
-    pictures = [(Image.new("L", (8, 8), share), 3) for share in (40, 90, 70)]
+    pictures = [(Image.new("L", (8, 8), share), 3) for share in (40, 0, 90, 70)]
     pictures += [(Image.new("L", (8, 8), 99), 4)]  # no mistake
     given = [Confusion("Dress", "Coat", 1, 2), Confusion("Shirt", "Coat", 1, 2)]
     dress, shirt = with_examples(given, Answers(), "photo", pictures)
