@@ -44,6 +44,8 @@ def segment(
         x, y = point
         window = max(0.0, x - NEAR), max(0.0, y - NEAR), min(1.0, x + NEAR), min(1.0, y + NEAR)
     first = _mask(rgb, segmenter, window, point, logits)
+    if first.mean() < SMALLEST and point is not None:  # the window may cut it in two
+        first = _mask(rgb, segmenter, WHOLE, point, logits)
     if first.mean() < SMALLEST:
         raise InputError(
             "No garment stands out in this picture. Try one in which it fills most of the frame, "

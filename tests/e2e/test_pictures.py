@@ -183,14 +183,19 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
         page.button("Remove").click()
         page.expect_state("empty")
     page.page.get_by_label("Linear layers").check()  # which cut the garment out: that is shown
-    page.upload(tmp_path / "photo.tiff")
+    two = Image.open(photo)
+    two.paste((150, 60, 50), (510, 220, 630, 460))
+    two.save(tmp_path / "two.tiff")
+    page.upload(tmp_path / "two.tiff")
     preview = page.page.locator("#picture .preview")
     expect(preview).to_have_attribute("src", re.compile("^data:"))
     preview.dispatch_event("error")  # the browser may notice only after the answer
     expect(preview).to_have_attribute("src", re.compile("^data:"))
     expect(page.page.locator("#picture .unseen")).to_be_hidden()
     garment = preview.get_attribute("src")
-    page.page.locator(".segmented img").click(position={"x": 12, "y": 12})  # the floor instead
+    shown = page.page.locator(".segmented img")
+    box = shown.bounding_box()
+    shown.click(position={"x": 0.89 * box["width"], "y": 0.7 * box["height"]})  # the other one
     expect(preview).not_to_have_attribute("src", garment)
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
     page.upload(tmp_path / "photo.heic")

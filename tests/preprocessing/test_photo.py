@@ -87,6 +87,23 @@ def test_a_point_chooses_between_two(x):
     assert (mask - expected(boxes[x])).abs().mean() < 0.02
 
 
+class WholesOnly(DarkSegmenter):
+    """Finds nothing that the edge of the picture cuts."""
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mask, drawing = super().forward(pictures)
+        cut = (mask[..., [0, -1], :] > 0).any() or (mask[..., [0, -1]] > 0).any()
+        return mask - 100 * cut, drawing
+
+
+def test_a_garment_that_reaches_beyond_what_is_near_the_tap_is_found():
+    box = (20, 100, 260, 150)
+    mask = segment(rgb(box), WholesOnly(), (0.15, 0.45))
+    assert (mask - expected(box)).abs().mean() < 0.02
+    with pytest.raises(InputError, match="No garment stands out"):
+        segment(rgb(), WholesOnly(), (0.15, 0.45))
+
+
 def test_mask_logits_and_the_logit_of_a_drawing():
     picture = rgb((40, 100, 140, 150))
     logits, drawing = mask_logits(picture, DarkSegmenter(drawing=3.0))
