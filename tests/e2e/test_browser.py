@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 import browsing
@@ -153,6 +154,9 @@ def test_for_the_linear_layers_the_garment_is_cut_out_of_a_photo(visit, photo):
     page = visit()
     page.tab("Upload")
     page.page.get_by_label("Linear layers").check()
+    two = Image.open(photo)
+    two.paste((150, 60, 50), (510, 220, 630, 460))
+    two.save(photo)
     page.upload(photo)
     page.expect_answer()
     expect(page.page.locator(".segmented img")).to_be_visible()
@@ -160,11 +164,13 @@ def test_for_the_linear_layers_the_garment_is_cut_out_of_a_photo(visit, photo):
     assert upload.startswith("blob:")  # the whole picture, as long as the browser can show it
     expect(page.page.locator(".network-input span")).to_have_text("28 × 28 gray pixels")
     garment = page.network_input()
-    page.page.locator(".segmented img").click(position={"x": 12, "y": 12})  # the floor instead
+    shown = page.page.locator(".segmented img")
+    box = shown.bounding_box()
+    shown.click(position={"x": 0.89 * box["width"], "y": 0.7 * box["height"]})  # one alone
     expect(page.page.locator(".network-input img")).not_to_have_attribute("src", garment)
-    floor = page.network_input()
-    page.page.locator("#picture .preview").click()  # the garment again, in the middle of the upload
-    expect(page.page.locator(".network-input img")).not_to_have_attribute("src", floor)
+    right = page.network_input()
+    page.page.locator("#picture .preview").click()  # the other, in the middle of the upload
+    expect(page.page.locator(".network-input img")).not_to_have_attribute("src", right)
     page.expect_answer()
 
 
