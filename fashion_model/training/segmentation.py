@@ -125,7 +125,7 @@ def _material(
 
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     photos, masks, sheets = [], [], []
-    everything, empty = [], []  # all that was cut out, and what is left without it
+    all_cutouts, backgrounds = [], []  # of scenes
     cutouts: dict[int, list[Cutout]] = {}
     for item in tqdm(labeled, desc="photos", mininterval=5.0):
         picture = decode(item.path)
@@ -139,19 +139,20 @@ def _material(
         photos.append(np.asarray(picture.resize((SIDE, SIDE))))
         masks.append(np.asarray(Image.fromarray(255 * mask).resize((SIDE, SIDE))))
         small = np.asarray(picture.resize(mask.shape[::-1]))
-        everything.append(trim(Cutout(small.astype(np.float32) / 255, mask.astype(np.float32))))
-        empty.append(inpaint(small, mask))
+        cutout = trim(Cutout(small.astype(np.float32) / 255, mask.astype(np.float32)))
+        all_cutouts.append(cutout)
+        backgrounds.append(inpaint(small, mask))
         if item.label in CUTOUTS:
-            cutouts.setdefault(CUTOUTS[item.label], []).append(everything[-1])
+            cutouts.setdefault(CUTOUTS[item.label], []).append(cutout)
     photos, masks = 2 * photos, 2 * masks  # real ones count twice
     garments = Garments.sample(*fashion_mnist, SNAPSHOTS, rng, cutouts)
     for _ in tqdm(range(SNAPSHOTS), desc="made up", mininterval=5.0):
         made_up, exact, _ = snapshot(rng, garments)
         photos.append(made_up)
         masks.append(exact)
-    for _ in range(SCENES if everything else 0):
-        background, cutout = (each[int(rng.integers(len(each)))] for each in (empty, everything))
-        made_up, exact = scene(rng, background, cutout)
+    for _ in range(SCENES if all_cutouts else 0):
+        where, what = rng.integers(len(all_cutouts), size=2)
+        made_up, exact = scene(rng, backgrounds[where], all_cutouts[what])
         photos.append(made_up)
         masks.append(exact)
     drawings = _drawings(garments, sheets, generator)

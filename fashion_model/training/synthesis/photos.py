@@ -35,7 +35,7 @@ def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
     if rng.random() < 0.5:
         label = int(rng.integers(10))
         canvas = paper(rng, SIDE) if rng.random() < 0.4 else ground(rng, SIDE)
-        mask = _lay(rng, canvas, garments.choose(rng, label, 0.5))
+        mask = _lay(rng, canvas, garments.choose(rng, label, 0.5), rng.uniform(0.45, 0.98))
     else:
         label = int(rng.choice(list(WORN), p=list(WORN.values())))
         canvas = paper(rng, SIDE) if rng.random() < 0.75 else ground(rng, SIDE)
@@ -55,8 +55,8 @@ def scene(rng: Rng, background: Array, cutout: Cutout) -> tuple[Array, Array]:
     3), and the mask uint8 (96, 96)."""
     small = Image.fromarray(background).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     canvas = np.asarray(small, np.float32) / 255
-    size = float(np.exp(rng.uniform(*np.log(SCENE_SIZES))))
-    mask = _lay(rng, canvas, cutout, (size, size), anywhere=1.0)
+    size = np.exp(rng.uniform(*np.log(SCENE_SIZES)))
+    mask = _lay(rng, canvas, cutout, size, off_center=1.0)
     return as_bytes(canvas), as_bytes(mask)
 
 
@@ -64,20 +64,19 @@ def _lay(
     rng: Rng,
     canvas: Array,
     cutout: Cutout,
-    sizes: tuple[float, float] = (0.45, 0.98),
-    anywhere: float = 0.3,
+    size: float,
+    off_center: float = 0.3,
 ) -> Array:
     """Lay cutout on canvas, float32 (S, S, 3), changed in place; its mask.
 
-    sizes: least and most, of its longest edge in shares of S. anywhere: the share of them that do
-    not lie in the middle.
+    size: of its longest edge, in shares of S. off_center: the probability that it lies anywhere.
     """
     side = canvas.shape[0]
     height, width = cutout.mask.shape
-    scale = rng.uniform(*sizes) * side / max(height, width)
+    scale = size * side / max(height, width)
     squeeze = np.exp(rng.normal(0, 0.12))
     width, height = min(width * scale * squeeze, side), min(height * scale / squeeze, side)
-    if rng.random() < anywhere:
+    if rng.random() < off_center:
         x, y = rng.uniform(0, side - width), rng.uniform(0, side - height)
     else:
         x, y = (side - width) / 2 + rng.normal(0, 2), (side - height) / 2 + rng.normal(0, 2)

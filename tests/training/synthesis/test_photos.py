@@ -28,7 +28,7 @@ def gray(size: int = 96, tone: float = 0.8) -> np.ndarray:
 def test_what_is_laid_down_lies_where_its_mask_says(seed, monkeypatch):
     monkeypatch.setattr(snapshots, "shadow", lambda *_: None)
     canvas = gray()
-    mask = snapshots._lay(rng(seed), canvas, block(40, 30))
+    mask = snapshots._lay(rng(seed), canvas, block(40, 30), 0.45 + seed / 22)
     assert mask.shape == (96, 96)
     assert 0 <= mask.min() <= mask.max() == 1
     assert np.array_equal(canvas[mask == 0], gray()[mask == 0])
@@ -41,7 +41,7 @@ def test_a_shadow_falls_outside_of_the_mask():
     darker = 0
     for seed in range(12):
         canvas = gray()
-        mask = snapshots._lay(rng(seed), canvas, block(40, 30))
+        mask = snapshots._lay(rng(seed), canvas, block(40, 30), 0.45 + seed / 22)
         np.testing.assert_allclose(canvas[mask == 1], 0.2, atol=1 / 255)
         darker += canvas[mask == 0].min() < 0.75
     assert 4 <= darker < 12  # of seven in ten
