@@ -37,7 +37,7 @@ FEW = {
         "MADE_UP": 20,
         "NOTHING": 2,
     },
-    segmentation: {"SNAPSHOTS": 20, "SKETCHES": 12, "EPOCH": 12},
+    segmentation: {"SNAPSHOTS": 20, "SCENES": 20, "SKETCHES": 12, "EPOCH": 12},
     drawing_detection: {"EACH": 6},
     drawing_classification: {"SKETCHES": 10},
     photo_pictures: {"DYED": (1,) * 10, "PEOPLE": 2, "GROUNDS": 2},
