@@ -3,8 +3,9 @@
 Nobody has drawn masks for the photos, so it learns from sources that are wrong in different ways:
 GrabCut's masks of them, of which the worst fits of each batch are left out; made-up photos, whose
 masks are exact; and scenes, in which something that GrabCut cut out lies on another photo, small,
-and what that photo showed is painted over. That a picture is a drawing is learned here for what the
-layers then see; its last layer is replaced by drawing_detection.
+and what that photo showed is painted over. In cluttered scenes other things stand around, and the
+mask is the garment's. That a picture is a drawing is learned here for what the layers then see; its
+last layer is replaced by drawing_detection.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from fashion_model.errors import DataError
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.photo import SIDE
 from fashion_model.training.augment import RandomAffine
-from fashion_model.training.synthesis.garments import Array, Cutout, Garments, trim
+from fashion_model.training.synthesis.garments import Array, Cutout, Garments, Rng, trim
 from fashion_model.training.synthesis.photos import scene, snapshot
 from fashion_model.training.synthesis.sketches import draw_with_pen, scribbles, sketch
 from fashion_model.training.trainer import TrainConfig
@@ -29,7 +30,8 @@ from fashion_model.training.trainer import TrainConfig
 CONFIG = TrainConfig(
     epochs=40, batch=48, learning_rate=3e-3, weight_decay=0.02, ema=0.998, bfloat16=True
 )
-SNAPSHOTS, SCENES, SKETCHES = 12_000, 9_000, 4_000  # made up once
+SNAPSHOTS, SCENES, SKETCHES = 12_000, 12_000, 4_000  # made up once
+CLUTTERED, CLUTTER = 0.5, 4  # share of the scenes, and at most so many other things in each
 EPOCH = 9_600  # pictures of an epoch, besides a third as many drawings
 PLAUSIBLE = (0.17, 0.65)  # share of the photo: GrabCut's masks outside it are mostly failures
 WORST = 0.08  # share of each batch that is left out
@@ -125,7 +127,7 @@ def _material(
 
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     photos, masks, sheets = [], [], []
-    all_cutouts, backgrounds = [], []  # of scenes
+    things, clothes, backgrounds = [], [], []  # of scenes
     cutouts: dict[int, list[Cutout]] = {}
     for item in tqdm(labeled, desc="photos", mininterval=5.0):
         picture = decode(item.path)
@@ -140,7 +142,7 @@ def _material(
         masks.append(np.asarray(Image.fromarray(255 * mask).resize((SIDE, SIDE))))
         small = np.asarray(picture.resize(mask.shape[::-1]))
         cutout = trim(Cutout(small.astype(np.float32) / 255, mask.astype(np.float32)))
-        all_cutouts.append(cutout)
+        (clothes if item.targets or item.vague else things).append(cutout)
         backgrounds.append(inpaint(small, mask))
         if item.label in CUTOUTS:
             cutouts.setdefault(CUTOUTS[item.label], []).append(cutout)
@@ -150,13 +152,25 @@ def _material(
         made_up, exact, _ = snapshot(rng, garments)
         photos.append(made_up)
         masks.append(exact)
-    for _ in range(SCENES if all_cutouts else 0):
-        where, what = rng.integers(len(all_cutouts), size=2)
-        made_up, exact = scene(rng, backgrounds[where], all_cutouts[what])
+    for _ in range(SCENES if backgrounds else 0):
+        made_up, exact = _scene(rng, backgrounds, clothes, things)
         photos.append(made_up)
         masks.append(exact)
     drawings = _drawings(garments, sheets, generator)
     return torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(masks)), drawings
+
+
+def _scene(
+    rng: Rng, backgrounds: Sequence[Array], clothes: Sequence[Cutout], things: Sequence[Cutout]
+) -> tuple[Array, Array]:
+    """One garment among things, or whatever stands alone: uint8 (96, 96, 3), its mask (96, 96)."""
+    background = backgrounds[int(rng.integers(len(backgrounds)))]
+    if clothes and things and rng.random() < CLUTTERED:
+        some = rng.integers(len(things), size=rng.integers(1, CLUTTER + 1))
+        clutter = [things[i] for i in some]
+        return scene(rng, background, clothes[int(rng.integers(len(clothes)))], clutter)
+    alone = [*clothes, *things]
+    return scene(rng, background, alone[int(rng.integers(len(alone)))])
 
 
 def _drawings(

@@ -11,6 +11,8 @@ from fashion_model import datasets as data
 from fashion_model.errors import DataError
 from fashion_model.training import segmentation
 from fashion_model.training.segmentation import MaskTask, augment_photos, grabcut, render_drawings
+from fashion_model.training.synthesis import photos
+from fashion_model.training.synthesis.garments import Cutout
 from fashion_model.training.trainer import TrainConfig
 
 
@@ -132,6 +134,23 @@ def test_what_the_segmenter_learns_from(labeled, small):
     assert drawings.dtype == torch.bool
     assert 0.01 < drawings[-2].float().mean() < 0.2  # the ellipse's line
     assert not drawings[-2, 0, 56, 56]
+
+
+def test_in_a_cluttered_scene_the_mask_is_the_garments(monkeypatch):
+    monkeypatch.setattr(photos, "shadow", lambda *_: None)
+    garment, thing = (
+        Cutout(np.full((30, 30, 3), tone, np.float32), np.ones((30, 30), np.float32))
+        for tone in (0.2, 0.6)
+    )
+    background = np.full((96, 96, 3), 220, np.uint8)
+    rng, masked, cluttered = np.random.default_rng(0), [], []
+    for _ in range(40):
+        picture, mask = segmentation._scene(rng, [background], [garment], [thing])
+        masked.append(round(picture[mask == 255].mean() / 255, 1))
+        cluttered.append((np.abs(picture[mask == 0] / 255.0 - 0.6) < 0.01).any())
+    shown = list(zip(masked, cluttered, strict=True))
+    assert set(shown) == {(0.2, True), (0.2, False), (0.6, False)}  # the thing only where alone
+    assert 10 < sum(cluttered) < 30
 
 
 def test_batches_are_so_many_photos_and_a_third_as_many_drawings(labeled, small):

@@ -1,5 +1,7 @@
 """Made-up photos: a garment that lies somewhere, hangs on white, or is worn by a drawn person."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -25,6 +27,7 @@ from fashion_model.training.synthesis.garments import (
 
 WORN = {0: 0.25, 2: 0.15, 4: 0.15, 6: 0.2, 3: 0.12, 1: 0.13}  # how often each class is worn
 SCENE_SIZES = (0.2, 0.8)  # of a garment in a scene: its longest edge, in shares of the picture's
+CLUTTER_SIZES = (0.15, 0.7)  # of what else is in it, likewise
 
 
 def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
@@ -50,11 +53,17 @@ def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
     return np.asarray(image), (mask * 255).astype(np.uint8), label
 
 
-def scene(rng: Rng, background: Array, cutout: Cutout) -> tuple[Array, Array]:
-    """background, uint8 (H, W, 3), with cutout somewhere on it, most often small: uint8 (96, 96,
-    3), and the mask uint8 (96, 96)."""
+def scene(
+    rng: Rng, background: Array, cutout: Cutout, clutter: Sequence[Cutout] = ()
+) -> tuple[Array, Array]:
+    """background, uint8 (H, W, 3), with cutout somewhere on it, most often small, and before
+    clutter, which the edge may cut: uint8 (96, 96, 3), and cutout's mask uint8 (96, 96)."""
     small = Image.fromarray(background).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     canvas = np.asarray(small, np.float32) / 255
+    for thing in clutter:
+        x, y = rng.uniform(0, SIDE, 2)
+        width, height = SIDE * rng.uniform(*CLUTTER_SIZES) * np.exp(rng.normal(0, 0.3, 2)) / 2
+        place(canvas, thing, (x - width, y - height, x + width, y + height), rng.normal(0, 10))
     size = np.exp(rng.uniform(*np.log(SCENE_SIZES)))
     mask = _lay(rng, canvas, cutout, size, off_center=1.0)
     return as_bytes(canvas), as_bytes(mask)

@@ -64,6 +64,22 @@ def test_in_a_scene_something_lies_anywhere_most_often_small(monkeypatch):
     assert np.median(areas) < 0.25
 
 
+def test_clutter_stands_behind_the_garment_and_in_no_mask(monkeypatch):
+    monkeypatch.setattr(snapshots, "shadow", lambda *_: None)
+    background = np.full((120, 160, 3), 200, np.uint8)
+    cut, shares = 0, []
+    for seed in range(30):
+        picture, mask = scene(rng(seed), background, block(40, 40), [block(40, 40, 0.6)] * 2)
+        assert (picture[mask == 255] == 51).all()
+        behind = np.abs(picture[..., 0].astype(int) - 153) < 3
+        assert not behind[mask == 255].any()
+        shares.append(behind.mean())
+        cut += behind[[0, -1]].any() or behind[:, [0, -1]].any()
+    assert min(shares) > 0.01
+    assert np.mean(shares) > 0.1
+    assert 15 < cut < 30  # by the edge
+
+
 # Wearers.
 
 
