@@ -49,7 +49,7 @@ VAGUE = {
     "worn": frozenset({"belt", "scarf", "tights"}),  # crops of tights show shoes as much
 }
 
-# Drawings that lie in a second folder once more, drawn from their strokes, with a group there
+# Quick, Draw! pictures without a sender: each shares the group of the one drawn from its strokes
 QUICKDRAW = re.compile(r"doodles/doodle(-other)?/[^/]+/[0-9]+\.png")
 
 Pairs = tuple[torch.Tensor, torch.Tensor]  # images (N, 28, 28) uint8, labels (N,) int64

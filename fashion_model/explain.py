@@ -27,7 +27,7 @@ from fashion_model.efficientnet import Convolution, Stage
 from fashion_model.networks import CLASSES, Residual
 from fashion_model.preprocessing import ModelInput
 
-VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure below by more than 0.02
+VERSIONS = 12  # of the picture, for one saliency map; 16 move no figure of saliency by over 0.02
 VERSIONS_PER_PASS = 3  # versions: of a photo, each holds 27 MB until its gradient is known
 PATCHES = 7  # a side, of the noise by which parts of the picture fade
 BLUR = 0.025  # of the side of the picture; lone pixels are hard to see on it

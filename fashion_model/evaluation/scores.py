@@ -1,4 +1,4 @@
-"""Figures for Fashion-MNIST, and for labeled pictures by source and by kind, out of the answers."""
+"""Figures for labeled pictures, by source, by kind and by label, out of the answers."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence

@@ -1,9 +1,11 @@
 """A picture -> what a network reads: ModelInput.
 
-The one preprocessing for training, evaluation, the app, the command line and the explanation. The
-28x28 picture follows the conversion that made Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747:
-trim to the garment, longest edge to 28, center, negate, 8-bit gray), and adds what that could take
-for granted: where the garment is, and which of its tones are dark.
+The one preprocessing for evaluation, the app, the command line and the explanation, and of what the
+tutorial's network learns; the networks for whole photos and drawings learn from views of their own
+(training.photo_views and training.drawing_classification). The 28x28 picture follows the conversion
+that made Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747: trim to the garment, longest edge to
+28, center, negate, 8-bit gray), and adds what that could take for granted: where the garment is,
+and which of its tones are dark.
 """
 
 from collections.abc import Collection

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from fashion_model.errors import InputError
-from fashion_model.preprocessing.geometry import as_rgb, bounds, dilate, erode, fit, square
+from fashion_model.preprocessing.geometry import as_rgb, bounding_box, dilate, erode, fit, square
 
 SIDE = 112  # pixels a side of the strokes: 4 for each pixel of 28x28
 THIN = 3.5  # pixels of SIDE; thinner strokes are thickened to about this
@@ -44,7 +44,7 @@ def strokes(picture: np.ndarray) -> Strokes:
     """The strokes in picture, uint8 (H, W) or (H, W, 3). Raises InputError for a blank one."""
     marks = ink(picture)
     height, width = marks.shape[-2:]
-    top, bottom, left, right = bounds(marks)
+    left, top, right, bottom = bounding_box(marks)
     line = (fit(marks[..., top:bottom, left:right], SIDE) > 0.35).float()
     # a stroke of width w and length l covers w * l, and w * l - (w - 2) * l survive an erosion by 1
     area = line.sum().item()

@@ -10,15 +10,15 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in shares of
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-def bounds(mask: torch.Tensor) -> tuple[int, int, int, int]:
-    """The box (top, bottom, left, right) around what is above a half in mask (1, 1, H, W)."""
+def bounding_box(mask: torch.Tensor) -> tuple[int, int, int, int]:
+    """The box (left, top, right, bottom) around what is above a half in mask (1, 1, H, W)."""
     solid = mask[0, 0].numpy() > 0.5
     rows, columns = (np.flatnonzero(solid.any(axis)) for axis in (1, 0))
     if not len(rows):
         raise InputError(
             "There is too little drawn in this picture. Draw larger, or thicker.", "little"
         )
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def fit(content: torch.Tensor, side: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from fashion_model.errors import InputError
-from fashion_model.preprocessing.geometry import WHOLE, Box, bounds, fit, square
+from fashion_model.preprocessing.geometry import WHOLE, Box, bounding_box, fit, square
 
 SIDE = 96  # pixels a side of the picture in which the garment is looked for
 PART = 0.2  # pieces of at least this share of the largest belong to the garment: a pair of shoes
@@ -52,7 +52,7 @@ def segment(
             "on a plain background, or tap on the garment.",
             "garment",
         )
-    top, bottom, left, right = bounds(first)
+    left, top, right, bottom = bounding_box(first)
     margin = MARGIN * max(bottom - top, right - left)
     closer = (
         max(0.0, (left - margin) / SIDE),
@@ -157,7 +157,7 @@ def as_fashion_mnist(rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tenso
     mean and the spread of Fashion-MNIST's, since light and camera change them at will.
     """
     height, width = rgb.shape[-2:]
-    top, bottom, left, right = bounds(mask)
+    left, top, right, bottom = bounding_box(mask)
     side = mask.shape[-1]
     y0, y1 = top * height // side, max(top * height // side + 1, -(-bottom * height // side))
     x0, x1 = left * width // side, max(left * width // side + 1, -(-right * width // side))
@@ -210,7 +210,7 @@ def _part(
     bottom) in pixels."""
     width, height = size
     if mask is not None:
-        top, bottom, left, right = (edge / mask.shape[-1] for edge in bounds(mask))
+        left, top, right, bottom = (edge / mask.shape[-1] for edge in bounding_box(mask))
         x, y = (left + right) / 2 * width, (top + bottom) / 2 * height
         margin = CONTEXT if point is None else MARGIN
         reach = (0.5 + margin) * max((right - left) * width, (bottom - top) * height)

@@ -1,6 +1,7 @@
-"""Pictures to train on: people's photos and drawings, and others made up of Fashion-MNIST.
+"""Targets of people's pictures, and how often each is shown; and what mlp-people learns from: their
+photos and drawings, and others made up of Fashion-MNIST.
 
-Every one goes through preprocess, so that training sees what users will send.
+All that mlp-people learns from goes through preprocess, as what users will send.
 """
 
 from collections import Counter

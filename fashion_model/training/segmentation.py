@@ -4,8 +4,8 @@ Nobody has drawn masks for the photos, so it learns from sources that are wrong 
 GrabCut's masks of them, of which the worst fits of each batch are left out; made-up photos, whose
 masks are exact; and scenes, in which something that GrabCut cut out lies on another photo, small,
 and what that photo showed is painted over. In cluttered scenes other things stand around, and the
-mask is the garment's. That a picture is a drawing is learned here for what the layers then see; its
-last layer is replaced by drawing_detection.
+mask is the garment's. It learns to tell drawings too, so that its layers serve that;
+drawing_detection then fits the last layer of that anew.
 """
 
 from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from fashion_model.errors import InputError
-from fashion_model.preprocessing.geometry import as_rgb, bounds, dilate, erode, fit, square
+from fashion_model.preprocessing.geometry import as_rgb, bounding_box, dilate, erode, fit, square
 
 
 def mask(*boxes: tuple[int, int, int, int], size=(20, 30)) -> torch.Tensor:
@@ -18,15 +18,15 @@ def mask(*boxes: tuple[int, int, int, int], size=(20, 30)) -> torch.Tensor:
 
 
 def test_bounds_are_just_around_the_shape():
-    assert bounds(mask((3, 9, 12, 25))) == (3, 9, 12, 25)
-    assert bounds(mask((3, 9, 12, 25), (15, 20, 0, 2))) == (3, 20, 0, 25)
-    assert bounds(0.51 * mask((0, 20, 0, 30))) == (0, 20, 0, 30)
+    assert bounding_box(mask((3, 9, 12, 25))) == (12, 3, 25, 9)
+    assert bounding_box(mask((3, 9, 12, 25), (15, 20, 0, 2))) == (0, 3, 25, 20)
+    assert bounding_box(0.51 * mask((0, 20, 0, 30))) == (0, 0, 30, 20)
 
 
 @pytest.mark.parametrize("shape", [mask(), 0.5 * mask((3, 9, 12, 25))])
 def test_bounds_of_too_little_are_an_input_error(shape):
     with pytest.raises(InputError, match="too little drawn") as caught:
-        bounds(shape)
+        bounding_box(shape)
     assert caught.value.key == "little"
 
 

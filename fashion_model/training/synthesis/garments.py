@@ -1,7 +1,7 @@
-"""Pictures of garments made up for training: on cluttered grounds, on white, worn by a person.
+"""What made-up pictures are put together from: garments in color, grounds, shadows, a camera.
 
-Fashion-MNIST has no color, no background and no wearer; these pictures add them, and know
-which pixels are the garment. Arrays are float32 RGB (H, W, 3) in [0, 1], masks (H, W) in [0, 1].
+Fashion-MNIST has no color and no background; these add them, and know which pixels are the
+garment. Arrays are float32 RGB (H, W, 3) in [0, 1], masks (H, W) in [0, 1].
 """
 
 from collections.abc import Mapping, Sequence
