@@ -105,7 +105,7 @@ def build(inference: Inference) -> gr.Blocks:
             server_functions=[
                 *(panels.ask_inside, panels.ask_similar, panels.ask_compare, panels.ask_card),
                 *(visitors.start_training, visitors.ask_training, visitors.stop_training),
-                *(visitors.take_network, visitors.bring_network),
+                *(visitors.download_network, visitors.upload_network),
             ],
             network=DEFAULT,
             loop=tutorial.LOOP.replace("{seed}", str(tutorial.SEED)),

@@ -116,7 +116,7 @@ def _last_steps(logits: torch.Tensor, calibrated: Calibration) -> list[Step]:
     confidences, none = calibration.apply(logits.cpu(), calibrated)
     softmax = nn.Softmax(dim=1)
     x = softmax(logits[:, : len(CLASSES)] / calibrated.temperature)
-    terms, code = arithmetic(logits[0], calibrated), script.softmax(logits.shape[1], calibrated)
+    terms, code = softmax_terms(logits[0], calibrated), script.softmax(logits.shape[1], calibrated)
     message = sentences.softmax(calibrated.temperature)
     steps = [_step("softmax", "Softmax", repr(softmax), code, x, message, terms=terms)]
     if none.item() > 0:
@@ -127,7 +127,7 @@ def _last_steps(logits: torch.Tensor, calibrated: Calibration) -> list[Step]:
     return [*steps, _step("argmax", "Argmax", "argmax(1)", script.ANSWER, y, message)]
 
 
-def arithmetic(logits: torch.Tensor, calibrated: Calibration = UNCALIBRATED) -> tuple[Term, ...]:
+def softmax_terms(logits: torch.Tensor, calibrated: Calibration = UNCALIBRATED) -> tuple[Term, ...]:
     """Softmax of logits (10,) or (11,), written out for the ten classes; most confident first."""
     confidences = calibration.apply(logits[None].cpu(), calibrated)[0][0].tolist()
     temperature = calibrated.temperature

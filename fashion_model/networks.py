@@ -64,7 +64,7 @@ def convolutions(
     )
 
 
-def halved(inputs: int, outputs: int, groups: int = 1) -> nn.Sequential:
+def downsample(inputs: int, outputs: int, groups: int = 1) -> nn.Sequential:
     """A 3x3 convolution that halves height and width, with a ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, groups=groups), nn.ReLU()
@@ -99,7 +99,7 @@ class ConvolutionalNetwork(nn.Module):
                 unshuffle=nn.PixelUnshuffle(2),  # (N, 4, 14, 14)
                 local=convolutions(4, width, groups=groups, first_groups=1),  # (N, 64, 14, 14)
                 lines=Residual(width, groups),  # (N, 64, 14, 14)
-                shrink=halved(width, wide, groups),  # (N, 160, 7, 7)
+                shrink=downsample(width, wide, groups),  # (N, 160, 7, 7)
                 parts=Residual(wide, groups),  # (N, 160, 7, 7)
                 whole=Residual(wide, groups),  # (N, 160, 7, 7)
                 pool=nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()),  # (N, 160)
@@ -123,9 +123,9 @@ class DrawingNetwork(nn.Module):
         self.stages = nn.Sequential(
             OrderedDict[str, nn.Module](
                 unshuffle=nn.PixelUnshuffle(4),  # (N, 32, 28, 28)
-                lines=halved(32, width),  # (N, 96, 14, 14)
+                lines=downsample(32, width),  # (N, 96, 14, 14)
                 local=Residual(width),  # (N, 96, 14, 14)
-                shrink=halved(width, wide),  # (N, 192, 7, 7)
+                shrink=downsample(width, wide),  # (N, 192, 7, 7)
                 parts=Residual(wide),  # (N, 192, 7, 7)
                 whole=Residual(wide),  # (N, 192, 7, 7)
                 pool=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),  # (N, 192)

@@ -197,7 +197,9 @@ def test_the_arithmetic_is_the_networks_own(network, tensor, kind):
 
 def test_the_arithmetic_of_eleven_logits_by_hand():
     """Ten logits of 0 but one of log(3), and log(4) for none: b is 4 / 16, p is 3 / 12."""
-    terms = explain.arithmetic(torch.tensor([0.0] * 6 + [math.log(3)] + [0.0] * 3 + [math.log(4)]))
+    terms = explain.softmax_terms(
+        torch.tensor([0.0] * 6 + [math.log(3)] + [0.0] * 3 + [math.log(4)])
+    )
     assert (terms[0].label, len(terms)) == ("Shirt", 10)
     assert terms[0].exponential == pytest.approx(3)
     assert terms[0].total == pytest.approx(12)

@@ -26,9 +26,9 @@ BATCH = 1000  # pictures at a time, where nothing is learned
 
 @dataclass(frozen=True, kw_only=True)
 class LabelConfig(TrainConfig):
-    """A training by labels. smoothing is label smoothing."""
+    """A training by labels."""
 
-    smoothing: float = 0.05
+    label_smoothing: float = 0.05
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -36,17 +36,19 @@ class LabelConfig(TrainConfig):
 class PeopleConfig(LabelConfig):
     """A training by people's pictures, and a share of Fashion-MNIST's images, drawn anew.
 
-    trust: the weight of what the teacher says of a picture, where there is one, against its labels.
+    teacher_weight: of what the teacher says of a picture, if there is one, against its labels.
     """
 
     fashion_mnist: float = 0.3
-    trust: float = 0.7
+    teacher_weight: float = 0.7
 
 
-def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+def label_loss(
+    logits: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0
+) -> torch.Tensor:
     """-log(the confidence in all targets together), (N,); logits and bool targets (N, K).
 
-    A row without targets is drawn towards equal confidences instead, and smoothing mixes that
+    A row without targets is drawn towards equal confidences instead, and label_smoothing mixes that
     same pull into every row.
     """
     log_p = F.log_softmax(logits.float(), dim=1)  # a bfloat16 has three digits
@@ -54,7 +56,7 @@ def label_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0
     known = targets.any(dim=1)
     safe = targets | ~known[:, None]  # an empty row sums to 1 here: no -inf, no NaN gradient
     right = -torch.logsumexp(log_p.masked_fill(~safe, -torch.inf), dim=1)
-    return torch.where(known, (1 - smoothing) * right + smoothing * even, even)
+    return torch.where(known, (1 - label_smoothing) * right + label_smoothing * even, even)
 
 
 LabeledBatch = tuple[torch.Tensor, torch.Tensor]  # (N, C, H, W), and targets bool (N, K)
@@ -67,18 +69,18 @@ class LabelTask:
     def __init__(self, pictures: PixelDataset, config: LabelConfig, device: torch.device) -> None:
         self.pixels, self.targets = pictures.pixels.to(device), pictures.targets.to(device)
         self.config = config
-        self.steps = math.ceil(len(pictures) / config.batch)
+        self.steps = math.ceil(len(pictures) / config.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[LabeledBatch]:
         device = generator.device
         order = torch.randperm(len(self.pixels), generator=generator, device=device)
-        for index in order.split(self.config.batch):
+        for index in order.split(self.config.batch_size):
             x = self.config.augmentation(as_input(self.pixels[index]), generator)
             yield x, self.targets[index]
 
     def loss(self, network: nn.Module, batch: LabeledBatch) -> torch.Tensor:
         x, targets = batch
-        return label_loss(network(x), targets, self.config.smoothing).mean()
+        return label_loss(network(x), targets, self.config.label_smoothing).mean()
 
 
 class PeopleTask:
@@ -95,23 +97,23 @@ class PeopleTask:
         self.targets = targets.to(device)
         self.confidences, self.own, self.config = confidences.to(device), len(own), config
         self.drawn = round(config.fashion_mnist * len(own))
-        self.steps = math.ceil((self.drawn + len(people)) / config.batch)
+        self.steps = math.ceil((self.drawn + len(people)) / config.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[PeopleBatch]:
         permuted = partial(torch.randperm, generator=generator, device=generator.device)
         people = torch.arange(self.own, len(self.pixels), device=generator.device)
         order = torch.cat([permuted(self.own)[: self.drawn], people])
-        for index in order[permuted(len(order))].split(self.config.batch):
+        for index in order[permuted(len(order))].split(self.config.batch_size):
             x = self.config.augmentation(as_input(self.pixels[index]), generator)
             yield x, self.targets[index], self.confidences[index]
 
     def loss(self, network: nn.Module, batch: PeopleBatch) -> torch.Tensor:
         x, targets, confidences = batch
         logits = network(x).float()
-        by_labels = label_loss(logits, targets, self.config.smoothing)
+        by_labels = label_loss(logits, targets, self.config.label_smoothing)
         by_teacher = F.cross_entropy(logits, confidences, reduction="none")
-        trust = self.config.trust * confidences.sum(1).round()
-        return torch.lerp(by_labels, by_teacher, trust).mean()
+        weight = self.config.teacher_weight * confidences.sum(1).round()
+        return torch.lerp(by_labels, by_teacher, weight).mean()
 
 
 def as_input(pixels: torch.Tensor) -> torch.Tensor:

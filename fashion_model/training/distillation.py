@@ -45,17 +45,16 @@ class ViewConfig(TrainConfig):
 class TaughtConfig(TrainConfig):
     """A training by labels, and by what teachers say where there are some.
 
-    steps: batches an epoch. smoothing is label smoothing, and dropout the share of what the last
-    layer reads that is dropped (Srivastava et al. 2014). mixed: the share of views that mix_views
-    changes, of which the teachers alone tell. trust: the weight of what they say of the rest,
-    against the labels.
+    steps: batches an epoch. dropout: the share of what the last layer reads that is dropped
+    (Srivastava et al. 2014). mixed: the share of views that mix_views changes, of which the
+    teachers alone tell. teacher_weight: of what they say of the rest, against the labels.
     """
 
     steps: int
-    smoothing: float = 0.05
+    label_smoothing: float = 0.05
     dropout: float = 0.2
     mixed: float = 0.0
-    trust: float = 0.0
+    teacher_weight: float = 0.0
 
 
 class Views(NamedTuple):
@@ -132,13 +131,13 @@ def taught_loss(
 ) -> torch.Tensor:
     """The mean loss of logits (N, K) by targets and, where there are some, by what teachers say of
     x (N, C, S, S), as mix_views gives it."""
-    by_labels = label_loss(logits, targets, config.smoothing)
+    by_labels = label_loss(logits, targets, config.label_smoothing)
     if not teachers:
         return by_labels.mean()
-    trust = torch.full_like(by_labels, config.trust)
-    trust[: round(config.mixed * len(x))] = 1.0
+    weight = torch.full_like(by_labels, config.teacher_weight)
+    weight[: round(config.mixed * len(x))] = 1.0
     by_teachers = F.cross_entropy(logits, ensemble_confidences(teachers, x), reduction="none")
-    return by_labels.lerp(by_teachers, trust).mean()
+    return by_labels.lerp(by_teachers, weight).mean()
 
 
 @torch.no_grad()
@@ -156,7 +155,7 @@ class DistillationTask:
     ) -> None:
         self.pixels, self.teacher, self.config = pixels, teacher, config
         self.seed = seed
-        self.steps = math.ceil(len(pixels) / config.batch)
+        self.steps = math.ceil(len(pixels) / config.batch_size)
         self.views: Views | None = None
 
     def make(self, device: torch.device) -> Views:
@@ -170,7 +169,7 @@ class DistillationTask:
     def batches(self, generator: torch.Generator) -> Iterator[ViewBatch]:
         views = self.make(generator.device)
         order = torch.randperm(len(self.pixels), generator=generator, device=generator.device)
-        for index in order.split(self.config.batch):
+        for index in order.split(self.config.batch_size):
             yield views.sample(index, generator, self.config.jitter)
 
     def loss(self, network: nn.Module, batch: ViewBatch) -> torch.Tensor:

@@ -21,10 +21,10 @@ from fashion_model.errors import InputError
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.drawing import strokes
-from fashion_model.training import drawing_fields
+from fashion_model.training import distance_fields
 from fashion_model.training.classification import LabeledBatch
+from fashion_model.training.distance_fields import Variation, redraw
 from fashion_model.training.distillation import TaughtConfig, Teacher, mix_views, taught_loss
-from fashion_model.training.drawing_fields import Variation, redraw
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, one_hot, sampling_weights, with_targets
 from fashion_model.training.synthesis.garments import Garments
@@ -46,17 +46,17 @@ class DrawingConfig(TaughtConfig):
     """variation: how drawings are changed each time."""
 
     steps: int = 75
-    smoothing: float = 0.02
+    label_smoothing: float = 0.02
     variation: Variation = field(default_factory=Variation)
 
 
 CONFIG = DrawingConfig(
     epochs=24,
-    batch=128,
+    batch_size=128,
     learning_rate=3e-3,
     weight_decay=0.05,
     betas=(0.9, 0.98),
-    muon=0.03,
+    muon_learning_rate=0.03,
     cycles=2,
     clip=2.0,
     ema=0.996,
@@ -66,21 +66,21 @@ STUDENT = replace(
     CONFIG,
     epochs=30,
     steps=50,
-    batch=64,
+    batch_size=64,
     learning_rate=5e-4,
-    muon=0.0,
+    muon_learning_rate=0.0,
     warmup=0.15,
     cosine=True,
     ema=0.99,
     mixed=1 / 3,
-    trust=0.7,
+    teacher_weight=0.7,
     bfloat16=False,
 )
 
 
 @dataclass(frozen=True)
 class Material:
-    """N drawings: fields and thickness as drawing_fields.redraw reads them, targets bool (N, 11),
+    """N drawings: fields and thickness as distance_fields.redraw reads them, targets bool (N, 11),
     and how often each is shown, float64 (N,)."""
 
     fields: torch.Tensor
@@ -97,7 +97,7 @@ class Material:
                 lines = strokes(np.asarray(picture))
             except InputError:
                 continue
-            fields.append(drawing_fields.field(lines.line))
+            fields.append(distance_fields.distance_field(lines.line))
             thickness.append(lines.thickness)
             targets.append(right)
             names.append((source, label))
@@ -120,7 +120,7 @@ class DrawingTask:
         seed = int(torch.randint(2**62, (), generator=generator, device=device))
         own = torch.Generator().manual_seed(seed)  # drawings are changed on the CPU
         for _ in range(self.steps):
-            rows = torch.multinomial(material.weights, self.config.batch, True, generator=own)
+            rows = torch.multinomial(material.weights, self.config.batch_size, True, generator=own)
             given = material.fields[rows], material.thickness[rows], self.config.variation
             x = redraw(*given, own).to(device)
             yield x.contiguous(memory_format=torch.channels_last), material.targets[rows].to(device)

@@ -35,7 +35,7 @@ def untrained(architecture: str, seed: int, device: torch.device) -> nn.Module:
 
 
 def with_batch_norm(network: nn.Module) -> nn.Module:
-    """A copy of network that trains with batch norm; fold() makes it the plain network again."""
+    """A copy of network that trains with batch norm; fuse_batch_norm makes it plain again."""
     twin = copy.deepcopy(network)
     for module in twin.modules():
         if isinstance(module, nn.Sequential):
@@ -50,7 +50,7 @@ def with_batch_norm(network: nn.Module) -> nn.Module:
     return twin
 
 
-def fold(twin: nn.Module) -> nn.Module:
+def fuse_batch_norm(twin: nn.Module) -> nn.Module:
     """The plain network that computes what twin computes in eval mode; twin is left alone."""
     plain = copy.deepcopy(twin).eval()
     for parent in list(plain.modules()):
@@ -66,7 +66,8 @@ def fold(twin: nn.Module) -> nn.Module:
 
 
 def pretrained(outputs: int = 11) -> EfficientNetLite0:
-    """EfficientNet-Lite0 with ImageNet's weights, and with batch norm: fold makes it plain.
+    """EfficientNet-Lite0 with ImageNet's weights, and with batch norm: fuse_batch_norm makes
+    it plain.
 
     Its classifier is all zeros, unless outputs is 1000. Raises DataError where the package is
     missing.

@@ -13,7 +13,7 @@ from fashion_model import datasets as data
 from fashion_model.datasets import LabeledPicture, Pairs
 from fashion_model.errors import DataError
 from fashion_model.training.classification import accuracy
-from fashion_model.training.initialization import fold, untrained
+from fashion_model.training.initialization import fuse_batch_norm, untrained
 from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import TrainConfig, Trainer
 
@@ -120,12 +120,14 @@ class Job:
         """The network of trainer, trained and folded, and what its card tells of that."""
 
         def watch(average: nn.Module) -> dict[str, float]:
-            return {"validation": accuracy(fold(average), watched)} if watched else {}
+            return {"validation": accuracy(fuse_batch_norm(average), watched)} if watched else {}
 
         average = trainer.fit(
             task.batches, task.loss, task.steps, state=self.state_path(member), watch=watch
         )
-        network = fold(average).to(memory_format=torch.contiguous_format)  # as it will be loaded
+        network = fuse_batch_norm(average).to(
+            memory_format=torch.contiguous_format
+        )  # as it will be loaded
         return network, trainer.card()
 
     def save(self, network: nn.Module, card: Card, dtype: torch.dtype | None = None) -> Path:

@@ -21,7 +21,7 @@ from fashion_model.training.synthesis.garments import Garments, Rng
 from fashion_model.training.synthesis.sketches import sketches
 from fashion_model.training.trainer import TrainConfig
 
-CONFIG = TrainConfig(epochs=40, batch=256, learning_rate=4e-3, weight_decay=0.02, ema=0.998)
+CONFIG = TrainConfig(epochs=40, batch_size=256, learning_rate=4e-3, weight_decay=0.02, ema=0.998)
 COPIES = 4  # bitmaps of each real drawing to learn from
 SCORED = 40  # and of each held-out one, which are few
 SKETCHES = 12_000  # of Fashion-MNIST's images, as lines
@@ -49,8 +49,8 @@ class LineTask:
         made_up = tqdm(sketches(garments, generator), desc="sketches", mininterval=5.0)
         drawings += [picture for picture, _ in made_up]
         self.lines = _bitmaps(np.repeat(np.arange(len(drawings)), copies), drawings, rng)
-        self.images, self.batch = fashion_mnist[0], config.batch
-        self.steps = 2 * len(self.lines) // config.batch
+        self.images, self.batch = fashion_mnist[0], config.batch_size
+        self.steps = 2 * len(self.lines) // config.batch_size
 
     def batches(self, generator: torch.Generator) -> Iterator[LineBatch]:
         device, half = generator.device, self.batch // 2

@@ -23,7 +23,7 @@ from fashion_model.efficientnet import EfficientNetLite0
 from fashion_model.preprocessing.photo import COLOR_SIDE
 from fashion_model.training.classification import LabeledBatch
 from fashion_model.training.distillation import TaughtConfig, Teacher, mix_views, taught_loss
-from fashion_model.training.initialization import fold, pretrained
+from fashion_model.training.initialization import fuse_batch_norm, pretrained
 from fashion_model.training.job import Card, Job
 from fashion_model.training.photo_pictures import POOLS, Pool
 from fashion_model.training.photo_views import paste, view
@@ -56,7 +56,7 @@ class PhotoConfig(TaughtConfig):
 
 STRONG = PhotoConfig(
     epochs=8,
-    batch=48,
+    batch_size=48,
     learning_rate=5e-4,
     weight_decay=0.02,
     warmup=0.15,
@@ -82,7 +82,7 @@ STUDENT = replace(
     side=COLOR_SIDE,
     classifier_rate=5e-4,
     mixed=1 / 3,
-    trust=0.7,
+    teacher_weight=0.7,
 )
 
 
@@ -111,7 +111,9 @@ class PhotoTask:
         seed = torch.randint(2**62, (), generator=generator, device=device)
         rng = np.random.default_rng(int(seed))
         for _ in range(self.steps):
-            views, targets = zip(*(self.view(rng) for _ in range(self.config.batch)), strict=True)
+            views, targets = zip(
+                *(self.view(rng) for _ in range(self.config.batch_size)), strict=True
+            )
             x = torch.from_numpy(np.stack(views)).to(device).permute(0, 3, 1, 2).float() / 255
             yield x.contiguous(memory_format=torch.channels_last), one_hot(targets).to(device)
 
@@ -174,7 +176,8 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
     """
     cards: list[Card] = []
     imagenet = cast(
-        EfficientNetLite0, fold(pretrained(1000)).requires_grad_(False).to(job.torch_device)
+        EfficientNetLite0,
+        fuse_batch_norm(pretrained(1000)).requires_grad_(False).to(job.torch_device),
     )
     imagenet.to(memory_format=torch.channels_last)
 
@@ -197,7 +200,7 @@ def train(job: Job, pools: Mapping[str, Pool], about: str) -> tuple[nn.Module, C
         cards.append({**card, "digest": checkpoint.digest(plain)})
         return cast(EfficientNetLite0, plain)
 
-    strong = fit(fold(pretrained()), STRONG)
+    strong = fit(fuse_batch_norm(pretrained()), STRONG)
     mild = fit(pretrained(), MILD)
     network = fit(copy.deepcopy(strong), STUDENT, at_training_size(strong), at_training_size(mild))
     *teachers, card = cards

@@ -41,9 +41,9 @@ from fashion_model.training.pictures import PixelDataset
 
 CNN = LabelConfig(
     epochs=32,
-    batch=256,
+    batch_size=256,
     learning_rate=3e-3,
-    muon=0.04,
+    muon_learning_rate=0.04,
     weight_decay=0.02,
     bfloat16=True,
     augmentation=Augmentation(affine_chance=0.2, erase_chance=0.4),
@@ -51,7 +51,7 @@ CNN = LabelConfig(
 MEMBERS = 2  # of the cnn, from one seed after the other
 MLP = ViewConfig(
     epochs=500,
-    batch=256,
+    batch_size=256,
     learning_rate=2e-3,
     bfloat16=True,
     views=16,
@@ -59,7 +59,7 @@ MLP = ViewConfig(
     jitter=1,
     augmentation=Augmentation(affine_chance=0.2, shift=1),
 )
-MLP_PEOPLE = PeopleConfig(epochs=80, batch=256, learning_rate=2e-3, bfloat16=True)
+MLP_PEOPLE = PeopleConfig(epochs=80, batch_size=256, learning_rate=2e-3, bfloat16=True)
 
 
 def train(job: Job) -> Path:

@@ -28,7 +28,7 @@ from fashion_model.training.synthesis.sketches import draw_with_pen, scribbles, 
 from fashion_model.training.trainer import TrainConfig
 
 CONFIG = TrainConfig(
-    epochs=40, batch=48, learning_rate=3e-3, weight_decay=0.02, ema=0.998, bfloat16=True
+    epochs=40, batch_size=48, learning_rate=3e-3, weight_decay=0.02, ema=0.998, bfloat16=True
 )
 SNAPSHOTS, SCENES, SKETCHES = 12_000, 12_000, 4_000  # made up once
 CLUTTERED, CLUTTER = 0.5, 4  # share of the scenes, and at most so many other things in each
@@ -60,7 +60,7 @@ class MaskTask:
         """labeled: photos and drawings by people; fashion_mnist: images to make up more of."""
         made = _material(labeled, fashion_mnist, seed)
         self.photos, self.masks, self.drawings = made
-        self.batch, self.steps = config.batch, EPOCH // config.batch
+        self.batch, self.steps = config.batch_size, EPOCH // config.batch_size
 
     def batches(self, generator: torch.Generator) -> Iterator[MaskBatch]:
         device, size = generator.device, self.batch

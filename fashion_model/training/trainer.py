@@ -26,23 +26,23 @@ Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How a network is trained: what Trainer reads, and batch, which those read who draw batches.
+    """How a network is trained: what Trainer reads, and batch_size, for whoever draws the batches.
 
     learning_rate rises for warmup (a share of all steps), then falls to zero, both in a line, or as
     a cosine does; cycles: how often that comes about (Loshchilov and Hutter 2017, 1608.03983).
-    betas: AdamW's. muon: where it is not zero, the learning rate of all weight matrices and filters
-    but the last, which Muon trains then (Jordan 2024, https://kellerjordan.github.io/posts/muon/),
+    betas: AdamW's. muon_learning_rate: where it is not zero, Muon trains all weight matrices and
+    filters but the last with it (Jordan 2024, https://kellerjordan.github.io/posts/muon/), and
     AdamW the rest. clip: the largest norm of all gradients together; None: any. ema: the decay of
     the weight average, which is what gets saved. bfloat16: whether forward and backward compute in
     it where the device can (weights and loss stay float32).
     """
 
     epochs: int
-    batch: int
+    batch_size: int
     learning_rate: float
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
-    muon: float = 0.0
+    muon_learning_rate: float = 0.0
     warmup: float = 0.1
     cosine: bool = False
     cycles: int = 1
@@ -80,7 +80,7 @@ class Trainer:
         # the first weights count as one of those averaged: else the first step's would replace them
         self.average.n_averaged.fill_(1)
         weights = [p for p in network.parameters() if p.ndim > 1]
-        by_muon = weights[:-1] if config.muon else []
+        by_muon = weights[:-1] if config.muon_learning_rate else []
         self._matrices = [(p, _as_matrix(p.detach())) for p in by_muon]
         if groups is None:
             rest = [p for p in network.parameters() if p.ndim <= 1]
@@ -92,7 +92,9 @@ class Trainer:
         if by_muon:
             matrices = [matrix for _, matrix in self._matrices]
             self.optimizers.append(
-                torch.optim.Muon(matrices, lr=config.muon, weight_decay=decay, momentum=0.9)
+                torch.optim.Muon(
+                    matrices, lr=config.muon_learning_rate, weight_decay=decay, momentum=0.9
+                )
             )
         self._schedules: list[LambdaLR] = []
         self.epoch, self.step, self.seconds = 0, 0, 0.0

@@ -91,7 +91,7 @@ class VisitorNetworks:
             self._entry(question.get("network")).stop()
         return self._report(question.get("network"))
 
-    def take_network(self, question: Reply) -> Reply:
+    def download_network(self, question: Reply) -> Reply:
         """{"network"} -> {"file": the checkpoint, base64}, which fashion_model.load reads."""
         network, about = self.get(str(question.get("network")))
         with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +99,7 @@ class VisitorNetworks:
             checkpoint.save(path, network, about)
             return {"file": base64.b64encode(path.read_bytes()).decode()}
 
-    def bring_network(self, question: Reply) -> Reply:
+    def upload_network(self, question: Reply) -> Reply:
         """{"file": an upload, "network": the earlier one} -> what ask_training says."""
         file = question.get("file")
         try:

@@ -194,7 +194,7 @@ def test_a_forgotten_network_is_told_and_ours_answers_again(visit, server, tmp_p
     client = soaking.Client(server)
     upload = {"path": client.upload(file.read_bytes()), "meta": hostile.META}
     client.close()
-    ask(server, "bring_network", {"file": upload, "network": name})
+    ask(server, "upload_network", {"file": upload, "network": name})
     page.button("Bag").click()
     expect(page.page.locator(".notice p")).to_contain_text("Your network was forgotten")
     expect(network(page, "Convolutions")).to_be_checked()

@@ -24,7 +24,7 @@ from fashion_model.training.classification import (
     label_loss,
     logits_of,
 )
-from fashion_model.training.initialization import fold, untrained
+from fashion_model.training.initialization import fuse_batch_norm, untrained
 from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import Trainer
 from stubs import DarkSegmenter, Unused
@@ -33,8 +33,10 @@ CPU = torch.device("cpu")
 STILL = Augmentation(affine_chance=0.0, shift=0)
 
 
-def loss_of(logits: torch.Tensor, accepted: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
-    return label_loss(logits, accepted, smoothing).mean()
+def loss_of(
+    logits: torch.Tensor, accepted: torch.Tensor, label_smoothing: float = 0.0
+) -> torch.Tensor:
+    return label_loss(logits, accepted, label_smoothing).mean()
 
 
 def one_each(labels: torch.Tensor) -> torch.Tensor:
@@ -69,7 +71,7 @@ def test_smoothing_is_that_of_cross_entropy():
     torch.manual_seed(0)
     logits, labels = torch.randn(6, 10), torch.tensor([0, 3, 9, 9, 1, 5])
     expected = nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
-    loss = loss_of(logits, one_each(labels), smoothing=0.1)
+    loss = loss_of(logits, one_each(labels), label_smoothing=0.1)
     torch.testing.assert_close(loss, expected)
 
 
@@ -141,7 +143,7 @@ def seen(batches) -> list[int]:
 
 
 def test_an_epoch_takes_each_picture_once():
-    config = LabelConfig(epochs=1, batch=8, learning_rate=0.01, augmentation=STILL)
+    config = LabelConfig(epochs=1, batch_size=8, learning_rate=0.01, augmentation=STILL)
     source = LabelTask(tones(0, 30), config, CPU)
     generator = torch.Generator().manual_seed(0)
     first, second = (seen(source.batches(generator)) for epoch in (0, 1))
@@ -152,7 +154,7 @@ def test_an_epoch_takes_each_picture_once():
 
 def test_of_fashion_mnist_a_share_is_drawn_anew_beside_peoples_pictures():
     config = PeopleConfig(
-        epochs=1, batch=8, learning_rate=0.01, fashion_mnist=0.25, augmentation=STILL
+        epochs=1, batch_size=8, learning_rate=0.01, fashion_mnist=0.25, augmentation=STILL
     )
     source = PeopleTask(tones(0, 40), tones(100, 20), config, CPU)
     generator = torch.Generator().manual_seed(0)
@@ -165,7 +167,9 @@ def test_of_fashion_mnist_a_share_is_drawn_anew_beside_peoples_pictures():
 
 
 def test_teacher_and_labels_have_a_say_by_trust_where_somebody_was_asked():
-    config = PeopleConfig(epochs=1, batch=8, learning_rate=0.01, smoothing=0.0, trust=0.75)
+    config = PeopleConfig(
+        epochs=1, batch_size=8, learning_rate=0.01, label_smoothing=0.0, teacher_weight=0.75
+    )
     source = PeopleTask(tones(0, 4), tones(100, 2), config, CPU)
     logits = torch.randn(2, 10, generator=torch.Generator().manual_seed(0))
     asked = torch.tensor([[0.5, 0.5] + [0.0] * 8, [0.0] * 10])
@@ -178,11 +182,11 @@ def test_teacher_and_labels_have_a_say_by_trust_where_somebody_was_asked():
 
 def trained(source, config) -> nn.Module:
     trainer = Trainer(untrained("mlp", 0, CPU), config)
-    return fold(trainer.fit(source.batches, source.loss, source.steps))
+    return fuse_batch_norm(trainer.fit(source.batches, source.loss, source.steps))
 
 
 def test_labels_are_learned():
-    config = LabelConfig(epochs=6, batch=32, learning_rate=2e-3, ema=0.9, augmentation=STILL)
+    config = LabelConfig(epochs=6, batch_size=32, learning_rate=2e-3, ema=0.9, augmentation=STILL)
     network = trained(LabelTask(bars(600), config, CPU), config)
     assert accuracy(network, bars(100, seed=1)) > 0.95
 

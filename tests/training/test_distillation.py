@@ -23,13 +23,15 @@ from fashion_model.training.distillation import (
     mix_views,
     taught_loss,
 )
-from fashion_model.training.initialization import fold, untrained
+from fashion_model.training.initialization import fuse_batch_norm, untrained
 from fashion_model.training.pictures import PixelDataset
 from fashion_model.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-VIEWS = ViewConfig(epochs=1, batch=4, learning_rate=0.1, views=1)
-LABELS = TaughtConfig(epochs=1, batch=4, steps=1, learning_rate=0.1, dropout=0.0, smoothing=0.0)
+VIEWS = ViewConfig(epochs=1, batch_size=4, learning_rate=0.1, views=1)
+LABELS = TaughtConfig(
+    epochs=1, batch_size=4, steps=1, learning_rate=0.1, dropout=0.0, label_smoothing=0.0
+)
 
 
 class Brightest(nn.Module):
@@ -121,7 +123,7 @@ def test_without_teachers_the_labels_alone_count():
     network, (x, targets) = DrawingNetwork(8, 16).eval(), views_and_targets()
     expected = by_labels(network, x, targets).mean()
     torch.testing.assert_close(taught_loss(network(x), x, targets, LABELS), expected)
-    smooth = replace(LABELS, smoothing=0.1)
+    smooth = replace(LABELS, label_smoothing=0.1)
     even = -F.log_softmax(network(x), 1).mean()
     found = taught_loss(network(x), x, targets, smooth)
     torch.testing.assert_close(found, 0.9 * expected + 0.1 * even)
@@ -136,7 +138,7 @@ def test_teachers_tell_of_mixed_views_and_count_beside_the_labels_of_the_rest():
     torch.testing.assert_close(confidences.sum(1), torch.ones(4))
     assert confidences[0].topk(2).indices.sort().values.tolist() == [1, 4]
     torch.manual_seed(5)
-    config = replace(LABELS, mixed=0.25, trust=0.5)
+    config = replace(LABELS, mixed=0.25, teacher_weight=0.5)
     views = mix_views(x, config.mixed)
     torch.manual_seed(5)
     share = torch.rand(1, 1, 1, 1) / 2
@@ -152,7 +154,7 @@ def test_a_student_learns_what_its_teacher_says_of_views():
     """The labels are nowhere; the same views for the same seed, mixtures among them."""
     config = ViewConfig(
         epochs=30,
-        batch=20,
+        batch_size=20,
         learning_rate=2e-3,
         views=2,
         mix_chance=0.5,
@@ -164,7 +166,7 @@ def test_a_student_learns_what_its_teacher_says_of_views():
     source = DistillationTask(pictures.pixels, Brightest(), config)
     trainer = Trainer(untrained("mlp", 0, CPU), config)
     student = trainer.fit(source.batches, source.loss, source.steps)
-    assert accuracy(fold(student), pictures) > 0.9
+    assert accuracy(fuse_batch_norm(student), pictures) > 0.9
     views = source.make(CPU)
     assert views is source.make(CPU)
     again = DistillationTask(pictures.pixels, Brightest(), config).make(CPU)

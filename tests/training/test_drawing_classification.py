@@ -23,7 +23,7 @@ from fashion_model.training.drawing_classification import (
 from fashion_model.training.pictures import NONE
 from fashion_model.training.trainer import Trainer
 
-SMALL = replace(CONFIG, epochs=2, steps=2, batch=6)
+SMALL = replace(CONFIG, epochs=2, steps=2, batch_size=6)
 
 
 def drawing(width: int) -> Image.Image:
@@ -76,7 +76,7 @@ def test_the_material(real_folder, sheet, monkeypatch):
 
 def test_a_few_steps_learn(drawings):
     torch.manual_seed(0)
-    config = replace(SMALL, epochs=4, muon=0.0, dropout=0.0)
+    config = replace(SMALL, epochs=4, muon_learning_rate=0.0, dropout=0.0)
     drawings.config = config
     network = DrawingNetwork(8, 16)
     batch = next(iter(drawings.batches(torch.Generator().manual_seed(0))))

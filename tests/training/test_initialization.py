@@ -13,7 +13,7 @@ from fashion_model.errors import DataError
 from fashion_model.networks import ARCHITECTURES
 from fashion_model.training.initialization import (
     EPSILON,
-    fold,
+    fuse_batch_norm,
     pretrained,
     untrained,
     with_batch_norm,
@@ -36,9 +36,9 @@ def test_folding_changes_nothing_but_the_form(name):
         twin(torch.rand(shape))  # the norms see some statistics
     x = torch.rand(shape)
     with torch.no_grad():
-        torch.testing.assert_close(fold(twin)(x), twin.eval()(x), rtol=1e-3, atol=1e-4)
-    assert str(fold(twin)) == str(network)
-    assert fold(twin).state_dict().keys() == network.state_dict().keys()
+        torch.testing.assert_close(fuse_batch_norm(twin)(x), twin.eval()(x), rtol=1e-3, atol=1e-4)
+    assert str(fuse_batch_norm(twin)) == str(network)
+    assert fuse_batch_norm(twin).state_dict().keys() == network.state_dict().keys()
 
 
 @pytest.mark.parametrize(("name", "layers"), [("cnn", 19), ("cnn-ensemble", 19), ("mlp", 5)])
@@ -100,7 +100,7 @@ def test_a_new_classifier_says_nothing_yet(package):
 
 def test_folding_its_batch_norm_changes_nothing_but_the_form(package):
     network = pretrained(1000).eval()
-    plain, x = fold(network), torch.rand(1, 3, 64, 64)
+    plain, x = fuse_batch_norm(network), torch.rand(1, 3, 64, 64)
     assert str(plain) == str(EfficientNetLite0(1000))
     with torch.no_grad():
         torch.testing.assert_close(plain(x), network(x), rtol=1e-4, atol=1e-4)

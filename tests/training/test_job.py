@@ -13,7 +13,7 @@ from fashion_model.training.job import Job
 from fashion_model.training.pictures import PixelDataset
 
 CONFIG = LabelConfig(
-    epochs=3, batch=8, learning_rate=0.01, augmentation=Augmentation(affine_chance=0.0)
+    epochs=3, batch_size=8, learning_rate=0.01, augmentation=Augmentation(affine_chance=0.0)
 )
 
 

@@ -12,7 +12,7 @@ from fashion_model import datasets as data
 from fashion_model.preprocessing import LINES
 from fashion_model.preprocessing.dataset_image import exact_dataset_image
 from fashion_model.training import line_detection
-from fashion_model.training.initialization import fold, untrained
+from fashion_model.training.initialization import fuse_batch_norm, untrained
 from fashion_model.training.line_detection import LineTask, accuracies, bitmap
 from fashion_model.training.synthesis.garments import Garments
 from fashion_model.training.synthesis.sketches import sketches
@@ -56,12 +56,12 @@ def few(monkeypatch, sheet):
 def test_a_few_epochs_tell_lines_from_images(few, real_folder, drawn):
     images, validation = few
     labeled = data.load_labeled(real_folder)
-    config = TrainConfig(epochs=60, batch=32, learning_rate=4e-3)
+    config = TrainConfig(epochs=60, batch_size=32, learning_rate=4e-3)
     lines = LineTask(labeled, images, config)
     assert len(lines.lines) == 4 * 4 + 30
     assert lines.steps == 2 * 46 // 32
     trainer = Trainer(untrained("line-detector", 0, torch.device("cpu")), config)
-    network = fold(trainer.fit(lines.batches, lines.loss, lines.steps))
+    network = fuse_batch_norm(trainer.fit(lines.batches, lines.loss, lines.steps))
     found = network(torch.from_numpy(drawn).float() / 255)
     others = network(validation.float() / 255)
     assert (found[:, None] > others).float().mean() > 0.9

@@ -24,7 +24,7 @@ from fashion_model.training.pictures import NONE
 from fashion_model.training.trainer import Trainer
 
 LATE = {"stage4", "stage5", "stage6", "stage7", "head", "classifier"}
-SMALL = replace(STRONG, epochs=2, steps=2, batch=4, side=32, memory=0.0)
+SMALL = replace(STRONG, epochs=2, steps=2, batch_size=4, side=32, memory=0.0)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_batches_are_so_large_and_the_generator_decides(photos):
 def test_dropout_is_before_the_last_layer(photos, network):
     """Where all is dropped, its bias alone is left of the logits."""
     x, targets = next(iter(photos.batches(seeded())))
-    photos.config = replace(SMALL, dropout=1.0, smoothing=0.0)
+    photos.config = replace(SMALL, dropout=1.0, label_smoothing=0.0)
     log_p = network.stages[-1].bias.log_softmax(0).expand(len(x), -1)
     assert photos.loss(network, (x, targets)).item() == pytest.approx(-log_p[targets].mean().item())
 
@@ -145,7 +145,7 @@ def test_the_loss_with_memory_by_hand(photos, network):
     torch.manual_seed(2)
     imagenet = EfficientNetLite0(1000)
     imagenet.stages[:5].load_state_dict(network.stages[:5].state_dict())
-    photos.config = replace(SMALL, dropout=0.0, memory=0.25, smoothing=0.0)
+    photos.config = replace(SMALL, dropout=0.0, memory=0.25, label_smoothing=0.0)
     photos.imagenet = imagenet
     x, targets = next(iter(photos.batches(seeded())))
     loss = photos.loss(network, (x, targets))

@@ -59,14 +59,16 @@ def few(monkeypatch, sheet):
             monkeypatch.setattr(module, name, count)
     monkeypatch.setattr(recipes, "MLP", replace(recipes.MLP, views=2))
     # Muon computes in bfloat16, for which many CPUs take a second a step
-    monkeypatch.setattr(recipes, "CNN", replace(recipes.CNN, muon=0.0))
+    monkeypatch.setattr(recipes, "CNN", replace(recipes.CNN, muon_learning_rate=0.0))
     for module in (segmentation, line_detection):
-        monkeypatch.setattr(module, "CONFIG", replace(module.CONFIG, batch=6))
+        monkeypatch.setattr(module, "CONFIG", replace(module.CONFIG, batch_size=6))
     for name in ("CONFIG", "STUDENT"):
-        config = replace(getattr(drawing_classification, name), batch=4, steps=2, muon=0.0)
+        config = replace(
+            getattr(drawing_classification, name), batch_size=4, steps=2, muon_learning_rate=0.0
+        )
         monkeypatch.setattr(drawing_classification, name, config)
     for name in ("STRONG", "MILD", "STUDENT"):
-        config = replace(getattr(photo_classification, name), batch=4, steps=1, side=64)
+        config = replace(getattr(photo_classification, name), batch_size=4, steps=1, side=64)
         monkeypatch.setattr(photo_classification, name, config)
 
 

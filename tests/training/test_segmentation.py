@@ -154,7 +154,7 @@ def test_in_a_cluttered_scene_the_mask_is_the_garments(monkeypatch):
 
 
 def test_batches_are_so_many_photos_and_a_third_as_many_drawings(labeled, small):
-    config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
+    config = TrainConfig(epochs=1, batch_size=6, learning_rate=1e-3)
     masks = MaskTask(labeled, small, config)
     batches = list(masks.batches(seeded()))
     assert len(batches) == masks.steps == 2
@@ -176,7 +176,7 @@ class Says(torch.nn.Module):
 
 def test_the_loss_by_hand(labeled, small):
     """Of masks all right, it is what is left of doubt; the worst of a dozen does not count."""
-    config = TrainConfig(epochs=1, batch=6, learning_rate=1e-3)
+    config = TrainConfig(epochs=1, batch_size=6, learning_rate=1e-3)
     masks = MaskTask(labeled, small, config)
     y = torch.zeros(12, 1, 96, 96)
     y[..., 20:60, 20:60] = 1

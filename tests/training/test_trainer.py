@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from fashion_model import checkpoint
 from fashion_model.errors import CheckpointError
 from fashion_model.networks import ConvolutionalNetwork, NeuralNetwork
-from fashion_model.training.initialization import fold, with_batch_norm
+from fashion_model.training.initialization import fuse_batch_norm, with_batch_norm
 from fashion_model.training.trainer import TrainConfig, Trainer
 
-CONFIG = TrainConfig(epochs=2, batch=8, learning_rate=0.01, warmup=0.2)
+CONFIG = TrainConfig(epochs=2, batch_size=8, learning_rate=0.01, warmup=0.2)
 # the cnn is small, for Muon computes in bfloat16, which is slow on many CPUs
 NETWORKS = {"mlp": NeuralNetwork, "cnn": lambda: ConvolutionalNetwork(8, 16)}
 
@@ -124,7 +124,9 @@ def test_weight_decay_is_for_weights_alone():
 
 def test_muon_trains_all_matrices_but_the_last():
     """Its step is about as long as its learning rate, whatever the gradient's scale."""
-    config = dataclasses.replace(CONFIG, epochs=1, muon=0.02, warmup=0.0, weight_decay=0.0)
+    config = dataclasses.replace(
+        CONFIG, epochs=1, muon_learning_rate=0.02, warmup=0.0, weight_decay=0.0
+    )
     one = trainer(config, "cnn")
     weights = [p for p in one.network.parameters() if p.ndim > 1]
     before = [p.detach().clone() for p in weights]
@@ -144,7 +146,7 @@ def test_the_average_by_hand(ema):
     key = "linear_relu_stack.4.bias"
     expected = one.network.state_dict()[key].clone()
     biases = spied(one, lambda: one.network.state_dict()[key].clone())
-    saved = fold(fit(one, steps=3)).state_dict()[key]
+    saved = fuse_batch_norm(fit(one, steps=3)).state_dict()[key]
     for step, bias in enumerate(biases, 1):
         decay = min(ema, step / (step + 10))
         expected = decay * expected + (1 - decay) * bias
@@ -186,9 +188,9 @@ class PowerError(Exception):
     """It went out."""
 
 
-@pytest.mark.parametrize(("muon", "architecture"), [(0.0, "mlp"), (0.02, "cnn")])
-def test_a_training_that_stops_goes_on_alike(tmp_path, muon, architecture):
-    config = dataclasses.replace(CONFIG, epochs=3, muon=muon)
+@pytest.mark.parametrize(("muon_learning_rate", "architecture"), [(0.0, "mlp"), (0.02, "cnn")])
+def test_a_training_that_stops_goes_on_alike(tmp_path, muon_learning_rate, architecture):
+    config = dataclasses.replace(CONFIG, epochs=3, muon_learning_rate=muon_learning_rate)
     whole = fit(trainer(config, architecture, 3), steps=2).state_dict()
     state = tmp_path / "state"
     first = trainer(config, architecture, 3)

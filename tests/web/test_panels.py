@@ -239,7 +239,7 @@ def test_the_script_of_a_visitors_network_reads_the_file_that_was_downloaded(
     question = {**DRAWING, "network": "untrained"}
     answer = panels.read_picture(question)
     script = panels.ask_inside(question)["script"]
-    taken = panels.inference.visitors.take_network({"network": "untrained"})
+    taken = panels.inference.visitors.download_network({"network": "untrained"})
     (tmp_path / VISITORS_FILE).write_bytes(base64.b64decode(taken["file"]))
     monkeypatch.chdir(tmp_path)
     exec(script, {})  # noqa: S102

@@ -258,11 +258,11 @@ def test_wrong_options_are_told_by_their_key(visitors, options):
 
 def test_what_is_no_question_is_told(visitors):
     for question in (None, "x", 5, []):
-        assert error_of(visitors.bring_network, question) == "upload"
+        assert error_of(visitors.upload_network, question) == "upload"
         for ask in (visitors.ask_training, visitors.stop_training):
             assert error_of(ask, question) == "forgotten network"
     for name in (None, "x", 5, "yours-", ["yours-"]):
-        for ask in (visitors.ask_training, visitors.stop_training, visitors.take_network):
+        for ask in (visitors.ask_training, visitors.stop_training, visitors.download_network):
             assert error_of(ask, {"network": name}) == "forgotten network"
 
 
@@ -305,7 +305,7 @@ def upload(uploads, content, name="mine.safetensors"):
 def test_what_is_taken_along_answers_the_same_in_python(visitors, processes, tmp_path, panels):
     panels.inference.visitors = visitors
     name = trained(visitors, processes, seed=5)
-    file = base64.b64decode(visitors.take_network({"network": name})["file"])
+    file = base64.b64decode(visitors.download_network({"network": name})["file"])
     (tmp_path / "my-network.safetensors").write_bytes(file)
     loaded = fashion_model.load(tmp_path / "my-network.safetensors", device="cpu")
     for kind in ("drawing", "photo"):
@@ -320,15 +320,15 @@ def test_what_is_taken_along_answers_the_same_in_python(visitors, processes, tmp
 
 def test_what_is_brought_back_is_the_same_network(visitors, processes, uploads):
     name = trained(visitors, processes, seed=6)
-    content = base64.b64decode(visitors.take_network({"network": name})["file"])
-    report = visitors.bring_network({"file": upload(uploads, content), "network": name})
+    content = base64.b64decode(visitors.download_network({"network": name})["file"])
+    report = visitors.upload_network({"file": upload(uploads, content), "network": name})
     assert (report["state"], report["points"]) == ("brought", [])
     found = visitors.get(report["network"])[0].state_dict()
     assert all(torch.equal(found[key], value) for key, value in weights(6).items())
     assert not list(uploads.rglob("*.safetensors"))  # the upload is gone at once
     assert error_of(visitors.ask_training, {"network": name}) == "forgotten network"
     plain = upload(uploads, save(weights(7)))  # as save_file(model.state_dict()) writes it
-    report = visitors.bring_network({"file": plain})
+    report = visitors.upload_network({"file": plain})
     assert torch.equal(
         visitors.get(report["network"])[0].linear_relu_stack[0].bias,
         weights(7)["linear_relu_stack.0.bias"],
@@ -338,7 +338,7 @@ def test_what_is_brought_back_is_the_same_network(visitors, processes, uploads):
 def test_what_is_no_network_is_refused_and_deleted(visitors, uploads, tmp_path):
     for content in (b"", b"text", save({"weight": torch.zeros(2)}), bytes(5 * 1024**2)):
         with pytest.raises(InputError) as caught:
-            visitors.bring_network({"file": upload(uploads, content)})
+            visitors.upload_network({"file": upload(uploads, content)})
         assert caught.value.key == "no tutorial network"
         assert str(uploads) not in str(caught.value)
         assert not list(uploads.rglob("*.safetensors"))
@@ -348,7 +348,7 @@ def test_no_other_file_of_the_server_is_read(visitors, uploads, tmp_path):
     secret = tmp_path / "secret.safetensors"
     secret.write_bytes(save(weights()))
     for file in (None, "x", str(secret), {"path": str(secret), "meta": META}, {"path": 5}):
-        assert error_of(visitors.bring_network, {"file": file}) == "upload"
+        assert error_of(visitors.upload_network, {"file": file}) == "upload"
     assert secret.exists()
 
 

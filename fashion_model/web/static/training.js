@@ -148,7 +148,7 @@ const work = {
     document.querySelector("#stage").scrollIntoView({ block: "start", behavior: calm.matches ? "instant" : "smooth" });
   },
   take: async () => {
-    const { file, error } = await request("take_network", {});
+    const { file, error } = await request("download_network", {});
     if (error) return take({ error });
     const body = Uint8Array.from(atob(file), (character) => character.charCodeAt(0));
     const url = URL.createObjectURL(new Blob([body], { type: "application/octet-stream" }));
@@ -167,7 +167,7 @@ find("[type=file]").addEventListener("change", async ({ target }) => {
   target.value = "";
   let path;
   try { path = (await upload(file)).path; } catch { return tell(say("error.no tutorial network")); }
-  take(await request("bring_network", { file: { path, meta: { _type: "gradio.FileData" } } }));
+  take(await request("upload_network", { file: { path, meta: { _type: "gradio.FileData" } } }));
 });
 
 document.addEventListener("fashion:shown", (event) => { tab = event.detail.tab; });

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fashion_model.preprocessing.drawing import SIDE, enclosed
-from fashion_model.training.drawing_fields import MARGIN, UNIT, Variation, field, redraw
+from fashion_model.training.distance_fields import MARGIN, UNIT, Variation, distance_field, redraw
 
 STILL = Variation(
     **dict.fromkeys(("degrees", "stretch", "shear", "bend", "shake"), 0.0),
@@ -24,13 +24,13 @@ def box():
 
 
 def drawn_anew(line, how, n=1, thickness=4.0, seed=0):
-    fields = field(line).expand(n, -1, -1)
+    fields = distance_field(line).expand(n, -1, -1)
     generator = torch.Generator().manual_seed(seed)
     return redraw(fields, torch.full((n,), thickness), how, generator)
 
 
 def test_a_field_says_how_far_the_line_is(box):
-    found = field(box)
+    found = distance_field(box)
     assert found.shape == (SIDE + 2 * MARGIN,) * 2
     distance = (found.float() - 128) / UNIT
     middle = SIDE // 2 + MARGIN

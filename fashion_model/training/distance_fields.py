@@ -45,7 +45,7 @@ class Variation:
     coarse: float = 0.2
 
 
-def field(line: torch.Tensor) -> torch.Tensor:
+def distance_field(line: torch.Tensor) -> torch.Tensor:
     """The field of line (1, 1, SIDE, SIDE), 1 on ink: uint8 (S, S), with MARGIN around it."""
     ink = np.pad(line[0, 0].numpy() > 0.5, MARGIN)
     outside, inside = (np.asarray(ndimage.distance_transform_edt(each)) for each in (~ink, ink))
