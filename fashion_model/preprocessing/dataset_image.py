@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
+from fashion_model.preprocessing.geometry import border
 from fashion_model.preprocessing.plots import (
     SIDE,
     Floats,
@@ -126,7 +127,7 @@ def _examine(gray: Image.Image, box: PixelBox) -> _Candidate | None:
     corners = cells[CORNERS]
     tolerance = max(TOLERANCE / 2, TOLERANCE / 255 * float(np.ptp(cells)))
     ground = np.abs(cells - np.median(corners)) <= tolerance
-    frame = np.concatenate([ground[0], ground[-1], ground[:, 0], ground[:, -1]])
+    frame = border(ground)
     if not ground[CORNERS].all() or frame.mean() < MIN_FRAME_GROUND:
         return None
     if not GROUND_SHARE[0] <= ground.mean() <= GROUND_SHARE[1]:

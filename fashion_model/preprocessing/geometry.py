@@ -1,5 +1,7 @@
 """Boxes and shapes in pictures; tensors are float32 (1, C, H, W)."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -19,6 +21,11 @@ def bounding_box(mask: torch.Tensor) -> tuple[int, int, int, int]:
             "There is too little drawn in this picture. Draw larger, or thicker.", "little"
         )
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def border(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The outermost pixels of picture (H, W) or (H, W, C), (N,) or (N, C); corners count twice."""
+    return np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
 
 
 def fit(content: torch.Tensor, side: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from fashion_model.errors import InputError
-from fashion_model.preprocessing.geometry import WHOLE, Box, bounding_box, fit, square
+from fashion_model.preprocessing.geometry import WHOLE, Box, border, bounding_box, fit, square
 
 SIDE = 96  # pixels a side of the picture in which the garment is looked for
 PART = 0.2  # pieces of at least this share of the largest belong to the garment: a pair of shoes
@@ -195,8 +195,7 @@ def in_color(
     small_size = (max(1, round(cropped.width * scale)), max(1, round(cropped.height * scale)))
     small = np.asarray(cropped.resize(small_size, Image.Resampling.BICUBIC, reducing_gap=2.0))
     canvas = np.empty((side, side, 3), np.uint8)
-    rim = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    canvas[:] = np.rint(rim.mean(0))  # padding has the mean color of the outermost pixels
+    canvas[:] = np.rint(border(small).mean(0))  # padding has the mean color of the outermost pixels
     left, top = (side - small_size[0]) // 2, (side - small_size[1]) // 2
     canvas[top : top + small_size[1], left : left + small_size[0]] = small
     tensor = torch.from_numpy(canvas).permute(2, 0, 1)[None].float() / 255

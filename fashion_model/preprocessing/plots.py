@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fashion_model.preprocessing.geometry import border
+
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -113,9 +115,9 @@ def squares_on_paper(gray: Pixels) -> list[PixelBox]:
 
 def _paper(gray: Pixels) -> tuple[np.uint8, float]:
     """The tone along the picture's border, and the share of the border that has it."""
-    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    tone = np.uint8(np.median(border))
-    return tone, float((_difference(border, tone) <= TOLERANCE).mean())
+    outermost = border(gray)
+    tone = np.uint8(np.median(outermost))
+    return tone, float((_difference(outermost, tone) <= TOLERANCE).mean())
 
 
 def _longest_run(marked: Any) -> tuple[int, int]:

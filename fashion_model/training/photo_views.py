@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from fashion_model.errors import DataError
+from fashion_model.preprocessing.geometry import border
 from fashion_model.training.synthesis.garments import Array, Rng
 
 try:
@@ -166,7 +167,7 @@ def _ground(rng: Rng, picture: Array) -> tuple[int, tuple[float, float, float]]:
     """How OpenCV is to fill what lies outside of picture: a way, and a color."""
     kind = rng.random()
     if kind < 0.3:
-        rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]]).mean(0)
+        rim = border(picture).mean(0)
         return cv2.BORDER_CONSTANT, (float(rim[0]), float(rim[1]), float(rim[2]))
     for below, tone in ((0.55, 255.0), (0.63, 0.0), (0.71, 128.0)):
         if kind < below:

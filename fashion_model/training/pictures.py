@@ -23,7 +23,18 @@ from fashion_model.errors import InputError
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing import Detectors, preprocess
 from fashion_model.preprocessing.decode import decode
-from fashion_model.training.synthesis.garments import Garments, camera_effects, ground, paper
+from fashion_model.training.synthesis.garments import (
+    COAT,
+    DRESS,
+    SHIRT,
+    T_SHIRT,
+    TROUSER,
+    Garments,
+    as_bytes,
+    camera_effects,
+    ground,
+    paper,
+)
 from fashion_model.training.synthesis.photos import snapshot
 from fashion_model.training.synthesis.sketches import (
     SIDE,
@@ -35,7 +46,6 @@ from fashion_model.training.synthesis.sketches import (
 )
 
 NONE = len(CLASSES)  # among targets: none of the ten is right, as the eleventh logit says
-T_SHIRT, TROUSER, DRESS, COAT, SHIRT = 0, 1, 3, 4, 6
 # What pictures usually show whose label names no class: some are as much a class as none of the
 # ten. None: not for training
 USUALLY: dict[str, tuple[int, ...] | None] = {
@@ -203,7 +213,7 @@ def scribbles_and_grounds(generator: torch.Generator, seed: int) -> Iterator[Pic
     for i, line in enumerate(scribbles(NOTHING, generator)):
         yield PictureViews([as_picture(line)], "drawing", (NONE,))
         canvas = camera_effects(rng, paper(rng, 96) if i % 4 == 0 else ground(rng, 96))
-        yield PictureViews([Image.fromarray((canvas * 255).astype(np.uint8))], "photo", (NONE,))
+        yield PictureViews([Image.fromarray(as_bytes(canvas))], "photo", (NONE,))
 
 
 def for_people(

@@ -18,8 +18,8 @@ Rng = np.random.Generator
 Array = npt.NDArray[Any]
 
 SKIN = np.array([[255, 224, 196], [234, 192, 158], [198, 140, 100], [141, 85, 54], [84, 52, 36]])
-UPPER = (0, 2, 4, 6)  # T-shirt/top, Pullover, Coat, Shirt
-TROUSER, DRESS = 1, 3
+T_SHIRT, TROUSER, PULLOVER, DRESS, COAT, SHIRT = 0, 1, 2, 3, 4, 6
+UPPER = (T_SHIRT, PULLOVER, COAT, SHIRT)
 
 
 def as_bytes(picture: Array) -> Array:

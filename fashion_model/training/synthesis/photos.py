@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.photo import SIDE
 from fashion_model.training.synthesis.garments import (
+    COAT,
     DRESS,
     SKIN,
     TROUSER,
@@ -45,12 +46,12 @@ def snapshot(rng: Rng, garments: Garments) -> tuple[Array, Array, int]:
         other = garments.choose(rng, 0 if label == TROUSER else TROUSER)
         mask = worn(rng, canvas, garments.choose(rng, label), label, other)
     picture = camera_effects(rng, canvas) if rng.random() < 0.7 else np.clip(canvas, 0, 1)
-    image = Image.fromarray((picture * 255).astype(np.uint8))
+    image = Image.fromarray(as_bytes(picture))
     if rng.random() < 0.35:  # a thumbnail
         side = int(rng.integers(48, 80))
         image = image.resize((side, side), Image.Resampling.BILINEAR)
         image = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(image), (mask * 255).astype(np.uint8), label
+    return np.asarray(image), as_bytes(mask), label
 
 
 def scene(
@@ -124,7 +125,7 @@ def worn(rng: Rng, canvas: Array, garment: Cutout, label: int, other: Cutout) ->
     middle = size * rng.uniform(0.44, 0.56)
     if label == TROUSER:
         return _worn_trousers(rng, canvas, skin, middle, (garment, other))
-    long = label == DRESS or (label == 4 and rng.random() < 0.3)
+    long = label == DRESS or (label == COAT and rng.random() < 0.3)
     top = size * rng.uniform(0.04, 0.3)
     bottom = size * (rng.uniform(0.6, 0.9) if long else rng.uniform(0.62, 0.99))
     width = (bottom - top) * (rng.uniform(0.35, 0.6) if long else rng.uniform(0.68, 1.0))

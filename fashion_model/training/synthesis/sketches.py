@@ -102,7 +102,7 @@ def photograph_drawing(line: Array, rng: Rng) -> Image.Image:
     room = np.zeros((side, side), np.float32)  # smaller, and not in the middle
     share = rng.uniform(0.5, 1.0) if rng.random() < 0.5 else 1.0
     edge = max(8, round(side * share))
-    drawing = Image.fromarray((line * 255).astype(np.uint8)).resize((edge, edge))
+    drawing = Image.fromarray(as_bytes(line)).resize((edge, edge))
     x, y = (int(rng.integers(0, side - edge + 1)) for _ in range(2))
     room[y : y + edge, x : x + edge] = np.asarray(drawing, np.float32) / 255
     sheet = paper(rng, side) * rng.uniform(0.7, 1.0)
