@@ -152,21 +152,21 @@ class Blocks(gr.Blocks):
 
     calls = 0
 
-    async def process_api(
-        self, block_fn: Any, inputs: list[Any], *args: Any, **options: Any
-    ) -> Any:
+    async def process_api(self, block_fn: Any, inputs: list[Any], *args: Any, **named: Any) -> Any:
         self.calls += 1
         if self.calls % TIDY_CALLS == 0:
             forget_sessions(self)
         try:
             inputs = [_unfetched(value) for value in fill_defaults(block_fn, inputs)]
-            return await super().process_api(block_fn, inputs, *args, **options)
+            return await super().process_api(block_fn, inputs, *args, **named)
         except gr.Error:
             raise
         except Exception as error:
             expected = isinstance(error, InvalidPathError)  # a file that nobody uploaded
             log.warning("/%s failed", block_fn.api_name, exc_info=not expected)
-            text = "The picture cannot be read here. Send the file itself, or a data URL."
+            text = "The server failed, and its log says why. Try again, or another picture."
+            if isinstance(error, ValueError):  # of Gradio's or pydantic's, about what was sent
+                text = "The picture cannot be read here. Send the file itself, or a data URL."
             raise gr.Error(text, print_exception=False) from None
 
 

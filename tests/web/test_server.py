@@ -48,10 +48,10 @@ def test_a_setting_that_is_no_whole_number_ends_the_app_with_a_sentence(monkeypa
     assert caught.value.code == f"app.py: {says}"
 
 
-def page(blocks):
+def page(blocks, function=double):
     async def made():  # outside of a loop, Gradio makes loops that nobody closes
         with blocks(analytics_enabled=False) as demo:
-            gr.api(double)
+            gr.api(function)
         return demo
 
     return asyncio.run(made())
@@ -68,6 +68,18 @@ def test_options_have_defaults():
     assert call(page(Blocks), 3) == call(page(Blocks), 3, None) == [6]
     with pytest.raises(gr.Error, match="takes 2 values"):
         call(page(Blocks), 1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(RuntimeError, "server failed"), (ValueError, "cannot be read")]
+)
+def test_a_failure_of_the_server_is_not_blamed_on_the_picture(error, told):
+    def fail(image: str) -> str:
+        raise error("/a/path/of/the/server")
+
+    with pytest.raises(gr.Error, match=told) as caught:
+        call(page(Blocks, fail), "a picture")
+    assert "/a/path" not in str(caught.value)
 
 
 def test_no_address_reaches_gradio_s_own_fetch():
