@@ -168,6 +168,10 @@ def load(name: str | Path = DEFAULT, device: torch.device | str | None = None) -
         found = _load_classifier(checkpoint.resolve(other, path), device)
         for kind in (kind for kind, name in others.items() if name == other):
             networks[kind], cards[kind] = found
+    if not isinstance(networks["dataset"], READ_28X28):
+        raise CheckpointError(
+            f"{path} reads pictures of one kind only. Choose one of {', '.join(sorted(NETWORKS))}."
+        )
     segmenter, _ = checkpoint.load("segmenter", device)
     line_detector, _ = checkpoint.load("line-detector", device)
     for each in (*networks.values(), segmenter):

@@ -1,6 +1,7 @@
 """What the command line does: train, evaluate, predict, layers; each returns an exit status."""
 
 import argparse
+import io
 import json
 import mimetypes
 import sys
@@ -98,6 +99,8 @@ def _evaluate_folder(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 def predict(options: argparse.Namespace) -> int:
     """A line for each picture; the errors of some leave the others alone."""
     classifier = load(options.network, options.device)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be in no encoding
     status = 0
     for name in _files(options.files):
         try:

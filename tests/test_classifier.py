@@ -336,7 +336,7 @@ def test_load_from_a_path_and_from_nowhere(tmp_path):
     assert proper(fashion_model.load(path, device="cpu").predict(shirt()))
     with pytest.raises(CheckpointError, match="no checkpoint"):
         fashion_model.load("none-of-this-name")
-    for name in ("segmenter", "line-detector"):
+    for name in ("segmenter", "line-detector", "photo", "drawing"):
         with pytest.raises(CheckpointError, match="Choose one of cnn, mlp"):
             fashion_model.load(name)
 

@@ -1,6 +1,8 @@
 """What the command line does: predict on files and folders, layers, and what train is handed."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,16 @@ def test_a_bad_file_is_an_error_and_the_others_are_still_done(folder, capsys):
     assert f"{folder / 'broken.png'}: this is no picture" in err
     assert f"{folder / 'missing.png'}: there is no file 'missing.png'" in err
     assert len(err.splitlines()) == 2
+
+
+def test_a_name_in_no_encoding_is_printed_escaped(folder, monkeypatch):
+    name = folder / "h\udce4t.png"  # as in an old archive
+    (folder / "boot.png").rename(name)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="utf-8"))
+    assert main(["predict", str(name)]) == 0
+    sys.stdout.flush()
+    assert "h\\udce4t.png: " in written.getvalue().decode()
 
 
 def test_of_a_folder_everything_is_tried_or_named_as_skipped(folder, capsys):

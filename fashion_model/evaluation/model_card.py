@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from fashion_model import checkpoint
-from fashion_model.classifier import KINDS, LONGEST, Classifier
+from fashion_model.classifier import DECODING, KINDS, LONGEST, Classifier
 from fashion_model.explain import named_layers, summarize
 from fashion_model.networks import parameter_count
 from fashion_model.preprocessing import ModelInput
@@ -119,7 +119,8 @@ def compare(
     point: tuple[float, float] | None = None,
 ) -> list[Comparison]:
     """The answer of each of classifiers, by name, to one picture; see Classifier.classify."""
-    picture = decode(image, longest=LONGEST)
+    with DECODING:
+        picture = decode(image, longest=LONGEST)
     return [
         _comparison(name, each, each.preprocess(picture, kind, point))
         for name, each in classifiers.items()

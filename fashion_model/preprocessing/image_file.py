@@ -31,6 +31,7 @@ _TIFF_TAGS = {
     *(322, 323, 324, 325, 338, 339, 347, 530, 531, 532),
 }
 _TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8)  # bytes, of each type of value
+_OTHER_TIFFS = (b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")  # BigTIFF, and what Pillow takes for TIFF
 _MAX_TAG_BYTES = 1_000_000  # that all of them may take: the places of 50,000 strips take 400,000
 _MAX_PARTS = 100_000  # reads that Pillow may need for a file's chunks, blocks or segments
 
@@ -89,6 +90,8 @@ def open_picture(content: bytes, longest: int) -> Image.Image:
         content, exif = _without_metadata(content)
     elif content[:4] in (b"II*\0", b"MM\0*"):
         content = _with_needed_tags(content)
+    elif content[:4] in _OTHER_TIFFS:
+        raise _what_instead(content)
     elif content[4:8] == b"ftyp":
         if content[8:12] in _HEIC_BRANDS and b"avif" not in content[:64]:
             return _open_heic(content)
@@ -237,7 +240,7 @@ def _too_many(name: str, parts: str) -> InputError:
 
 def _what_instead(content: bytes) -> InputError:
     name = None
-    if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if content[:4] in (b"II*\0", b"MM\0*", *_OTHER_TIFFS):
         name = "TIFF files of this kind"
     if b"<svg" in content[:1_000].lower():
         name = "SVG drawings"

@@ -252,7 +252,10 @@ def test_what_is_no_picture_is_told_in_the_page(visit, tmp_path):
     asked = len(page.asked)
     page.upload(tmp_path / "large.png")
     expect(page.sentence).to_contain_text("larger than 20 MB")
+    page.page.get_by_label("Photo", exact=True).check()
+    expect(page.sentence).to_contain_text("larger than 20 MB")
     assert page.asked[asked:] == []  # it was not sent at all
+    page.page.get_by_label("Auto", exact=True).check()
     page.button("dress").click()  # and it goes on
     page.expect_answer()
 

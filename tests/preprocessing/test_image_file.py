@@ -278,6 +278,10 @@ BAD_BYTES = {
         "too many parts",
     ),
     "BigTIFF": (b"II+\0\x08\0\0\0" + bytes(99), "TIFF files of this kind cannot be read"),
+    "TIFF in two orders": (  # Pillow would read it, and copy the bytes of 300 tags
+        tags(300, 1_000_000).replace(b"*\0", b"\0*", 1) + bytes(1_000_000),
+        "TIFF files of this kind cannot be read",
+    ),
     "PNG of a million chunks": (PNG[:33] + chunk(b"teXt", b"") * 1_000_000, "damaged, incomplete"),
     "GIF of a million blocks": (GIF[:781] + b"!\xfe\0" * 1_000_000, "damaged, incomplete"),
     "JPEG of a million segments": (

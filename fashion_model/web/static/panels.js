@@ -42,6 +42,7 @@ function state(text) { part(".state").textContent = text; }
 async function ask(panel, of) {
   if (busy) { timer = setTimeout(refresh, 100, 0); return; }
   busy = true;
+  const kept = replies[panel];  // "yours" replaces that of compare meanwhile
   let reply;
   try { reply = await panels[panel].ask(prediction?.question); } catch { reply = null; }
   busy = false;
@@ -49,9 +50,9 @@ async function ask(panel, of) {
     if (["gone", "upload"].includes(reply?.error?.key)) emit("gone");
     else if (reply?.error?.key === "forgotten network") emit("forgotten", reply.error);
     else if (!reply || reply.error) state(reply ? translated(reply.error) : say("failed"));
-    else { replies[panel].set(of, reply); refresh(); }
+    else { kept.set(of, reply); refresh(); }
   } else {
-    if (reply && !reply.error) replies[panel].set(of, reply);
+    if (reply && !reply.error) kept.set(of, reply);
     refresh();
   }
 }

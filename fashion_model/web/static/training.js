@@ -36,6 +36,7 @@ print(classifier.predict("shirt.png"))</pre>
 for (const name of props.images) find("[name=images]").append(Object.assign(make("option", "", say(`train.images.${name}`)), { value: name }));
 fill(trainer);
 
+let starting = false, bringing = false;  // a training, a file
 let training = null, answeredAt = 0, polling = 0, tab = "draw";  // training: the server's last report on it
 const running = () => ["waiting", "training"].includes(training?.state);
 
@@ -120,7 +121,10 @@ function take(report) {
   }
   if (running()) polling = setTimeout(poll, POLL_MS);
 }
-const poll = async () => take(await request("ask_training", {}));
+async function poll() {
+  const of = window.fashion.yours, report = await request("ask_training", {});
+  if (of === window.fashion.yours && !bringing) take(report);  // else it tells of one that was replaced
+}
 
 async function request(name, question) {
   try {
@@ -160,20 +164,27 @@ trainer.addEventListener("click", (event) => work[event.target.closest("button")
 find("form").addEventListener("input", showLoop);
 find("form").addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (starting) return;  // a double click
+  starting = true;
   take(await request("start_training", { options: chosenOptions() }));
+  starting = false;
 });
 find("[type=file]").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";
   let path;
   try { path = (await upload(file)).path; } catch { return tell(say("error.no tutorial network")); }
-  take(await request("upload_network", { file: { path, meta: { _type: "gradio.FileData" } } }));
+  bringing = true;
+  const report = await request("upload_network", { file: { path, meta: { _type: "gradio.FileData" } } });
+  bringing = false;
+  take(report);
 });
 
 document.addEventListener("fashion:shown", (event) => { tab = event.detail.tab; });
 document.addEventListener("fashion:forgotten", (event) => forget(event.detail));
 document.addEventListener("fashion:prediction", ({ detail: { prediction } }) => {
-  if (prediction?.error?.key === "forgotten network") forget(prediction.error);
+  const { error, question } = prediction ?? {};
+  if (error?.key === "forgotten network" && question?.network === window.fashion.yours) forget(error);
 });
 showLoop();
 display();

@@ -19,7 +19,10 @@ for (const [name, picture] of Object.entries(props.examples)) {
   part(".gallery").append(button);
 }
 
+const tooLarge = () => ({ error: { key: "large", values: { most: props.megabytes } } });
+
 async function send({ file, kind, network, tap }) {
+  if (file.size > props.megabytes * 2 ** 20) return tooLarge();
   for (let tries = 2; tries; tries--) {
     try {
       if (!uploads.has(file)) uploads.set(file, (await upload(file)).path);
@@ -48,7 +51,7 @@ function display() {
   part(".invitation").hidden = Boolean(file);
   part(".remove").hidden = !file;
   part(".unseen").hidden = !unseen;
-  part(".tap").hidden = !file || kind === "drawing";
+  part(".tap").hidden = !file || kind === "drawing" || unseen;
 }
 
 function show(url) {
@@ -66,7 +69,7 @@ function take(chosen) {
   part("input[type=file]").value = "";  // the same file once more is a choice too
   if (chosen && chosen.size > props.megabytes * 2 ** 20) {
     show(null);
-    return emit("prediction", { tab: "upload", prediction: { error: { key: "large", values: { most: props.megabytes } } } });
+    return emit("prediction", { tab: "upload", prediction: tooLarge() });
   }
   show(chosen && URL.createObjectURL(chosen));
   if (!chosen) return emit("prediction", { tab: "upload", prediction: null });
@@ -79,7 +82,7 @@ function takePending() {  // pasted or dropped somewhere on the page
   if (pending) take(pending);
 }
 
-preview.addEventListener("error", () => show(segmented));  // HEIC, TIFF: what was cut out is a picture of it
+preview.addEventListener("error", () => show(segmented));  // HEIC, TIFF: what was cut out, if anything, is a picture of it
 document.addEventListener("fashion:shown", ({ detail: { tab: open, prediction } }) => {
   if (open !== "upload" || !file) return;
   segmented = prediction?.segmented ?? null;
