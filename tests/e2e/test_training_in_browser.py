@@ -156,6 +156,18 @@ def ask(server, name, question):
     return json.loads(text)
 
 
+def test_a_double_click_starts_one_training(visit):
+    page = visit()
+    trainer, started = Trainer(page), []
+    page.page.on(
+        "request", lambda sent: started.append('"start_training"' in (sent.post_data or ""))
+    )
+    trainer.panel.get_by_label("Epochs").fill("1")
+    page.button("Start training").dblclick()
+    trainer.finish()
+    assert sum(started) == 1
+
+
 def test_a_second_visitor_sees_nothing_of_it_waits_for_a_place_and_stops(visit, server):
     page = visit()
     trainer = Trainer(page)

@@ -36,7 +36,7 @@ print(classifier.predict("shirt.png"))</pre>
 for (const name of props.images) find("[name=images]").append(Object.assign(make("option", "", say(`train.images.${name}`)), { value: name }));
 fill(trainer);
 
-let starting = false, bringing = false;  // a training, a file
+let replacing = false;  // while the server makes a network of theirs that takes the place of the one before
 let training = null, answeredAt = 0, polling = 0, tab = "draw";  // training: the server's last report on it
 const running = () => ["waiting", "training"].includes(training?.state);
 
@@ -123,7 +123,15 @@ function take(report) {
 }
 async function poll() {
   const of = window.fashion.yours, report = await request("ask_training", {});
-  if (of === window.fashion.yours && !bringing) take(report);  // else it tells of one that was replaced
+  if (of === window.fashion.yours && !replacing) take(report);  // else it tells of one that was replaced
+}
+
+async function replace(name, question) {
+  if (replacing) return;  // a double click
+  replacing = true;
+  const report = await request(name, question);
+  replacing = false;
+  take(report);
 }
 
 async function request(name, question) {
@@ -164,20 +172,14 @@ trainer.addEventListener("click", (event) => work[event.target.closest("button")
 find("form").addEventListener("input", showLoop);
 find("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (starting) return;  // a double click
-  starting = true;
-  take(await request("start_training", { options: chosenOptions() }));
-  starting = false;
+  await replace("start_training", { options: chosenOptions() });
 });
 find("[type=file]").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";
   let path;
   try { path = (await upload(file)).path; } catch { return tell(say("error.no tutorial network")); }
-  bringing = true;
-  const report = await request("upload_network", { file: { path, meta: { _type: "gradio.FileData" } } });
-  bringing = false;
-  take(report);
+  await replace("upload_network", { file: { path, meta: { _type: "gradio.FileData" } } });
 });
 
 document.addEventListener("fashion:shown", (event) => { tab = event.detail.tab; });
