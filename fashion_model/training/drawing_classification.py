@@ -21,9 +21,8 @@ from fashion_model.errors import InputError
 from fashion_model.networks import CLASSES
 from fashion_model.preprocessing.decode import decode
 from fashion_model.preprocessing.drawing import strokes
-from fashion_model.training import distance_fields
 from fashion_model.training.classification import LabeledBatch
-from fashion_model.training.distance_fields import Variation, redraw
+from fashion_model.training.distance_fields import Variation, distance_field, redraw
 from fashion_model.training.distillation import TaughtConfig, Teacher, mix_views, taught_loss
 from fashion_model.training.job import Card, Job
 from fashion_model.training.pictures import NONE, one_hot, sampling_weights, with_targets
@@ -97,7 +96,7 @@ class Material:
                 lines = strokes(np.asarray(picture))
             except InputError:
                 continue
-            fields.append(distance_fields.distance_field(lines.line))
+            fields.append(distance_field(lines.line))
             thickness.append(lines.thickness)
             targets.append(right)
             names.append((source, label))

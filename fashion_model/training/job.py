@@ -125,9 +125,8 @@ class Job:
         average = trainer.fit(
             task.batches, task.loss, task.steps, state=self.state_path(member), watch=watch
         )
-        network = fuse_batch_norm(average).to(
-            memory_format=torch.contiguous_format
-        )  # as it will be loaded
+        # as it will be loaded
+        network = fuse_batch_norm(average).to(memory_format=torch.contiguous_format)
         return network, trainer.card()
 
     def save(self, network: nn.Module, card: Card, dtype: torch.dtype | None = None) -> Path:

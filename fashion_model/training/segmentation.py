@@ -153,14 +153,14 @@ def _material(
         photos.append(made_up)
         masks.append(exact)
     for _ in range(SCENES if backgrounds else 0):
-        made_up, exact = _scene(rng, backgrounds, clothes, things)
+        made_up, exact = _random_scene(rng, backgrounds, clothes, things)
         photos.append(made_up)
         masks.append(exact)
     drawings = _drawings(garments, sheets, generator)
     return torch.from_numpy(np.stack(photos)), torch.from_numpy(np.stack(masks)), drawings
 
 
-def _scene(
+def _random_scene(
     rng: Rng, backgrounds: Sequence[Array], clothes: Sequence[Cutout], things: Sequence[Cutout]
 ) -> tuple[Array, Array]:
     """One garment among things, or whatever stands alone: uint8 (96, 96, 3), its mask (96, 96)."""

@@ -1,6 +1,6 @@
 """How often garments that were cut out of people's photos are right where they are put.
 
-    python tests/benchmarks/bench_scenes.py --pictures FOLDER [--fold K] [--network cnn]
+    python tests/benchmarks/bench_scenes.py --pictures FOLDER [--fold K]
 
 Of fold K of FOLDER, that of those who were held out, the garments that somebody wears or carries
 are cut out by GrabCut and laid on white, in rooms (that fold's photos at home, their garment
@@ -21,13 +21,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fashion_model import classifier as classifiers
+from fashion_model import Classifier, load
 from fashion_model import datasets as data
-from fashion_model.classifier import Classifier
 from fashion_model.evaluation.metrics import negative_log_likelihood
-from fashion_model.preprocessing import ModelInput
+from fashion_model.preprocessing import ModelInput, photo
 from fashion_model.preprocessing.decode import decode
-from fashion_model.preprocessing.photo import in_color
 from fashion_model.training.photo_pictures import LONGEST, cut_out
 from fashion_model.training.photo_views import inpaint
 from fashion_model.training.segmentation import PLAUSIBLE, grabcut
@@ -92,9 +90,10 @@ def lay(
     return x / SIDE, y / SIDE, (x + width) / SIDE, (y + height) / SIDE
 
 
-def box_mask(box: tuple[float, float, float, float], side: int = 96) -> torch.Tensor:
-    left, top, right, bottom = (round(edge * side) for edge in box)
-    mask = torch.zeros(1, 1, side, side)
+def box_mask(box: tuple[float, float, float, float]) -> torch.Tensor:
+    """A mask as the segmenter gives it, 1 in all of box."""
+    left, top, right, bottom = (round(edge * photo.SIDE) for edge in box)
+    mask = torch.zeros(1, 1, photo.SIDE, photo.SIDE)
     mask[..., top:bottom, left:right] = 1
     return mask
 
@@ -104,14 +103,14 @@ def measure(
 ) -> tuple[list[float], float | None]:
     """Shares of the garments that are right: all shown, as answered, around them; NLL as
     answered."""
-    rng, right = np.random.default_rng(0), []
-    in_targets = []
+    rng, right, in_targets = np.random.default_rng(0), [], []
     for cutout, targets in material.garments:
         canvas = material.ground(rng, ground)
         box = lay(rng, canvas, cutout, size)
         picture = canvas.resize((side, side), Image.Resampling.LANCZOS)
         found = classifier.preprocess(picture, "photo")
-        tensors = in_color(picture)[0], found.tensor, in_color(picture, mask=box_mask(box))[0]
+        around = photo.in_color(picture, mask=box_mask(box))[0]
+        tensors = photo.in_color(picture)[0], found.tensor, around
         inputs = [ModelInput("photo", tensor, picture, found.box) for tensor in tensors]
         confidences, _ = classifier.probabilities(inputs)
         right.append([int(answer) in targets for answer in confidences.argmax(1)])
@@ -123,10 +122,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", required=True, help="a folder with labels.csv")
     parser.add_argument("--fold", type=int, default=3, help="whose pictures, 0 to 4")
-    parser.add_argument("--network", default="cnn", help="whose network for photos")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    classifier = classifiers.load(args.network, "cpu")
+    classifier = load(device="cpu")
     pictures = [
         picture
         for picture in data.correct_labels(data.load_labeled(args.pictures))

@@ -178,6 +178,7 @@ def test_the_content_decides_not_the_name(visit, tmp_path, photo):
     for name in ("photo.tiff", "photo.heic"):
         page.upload(tmp_path / name)
         expect(page.page.locator("#picture .unseen")).to_be_visible()  # Chromium shows neither
+        expect(page.page.locator(".tap")).to_be_hidden()  # there is nothing to tap
         expect(page.page.locator(".how")).to_contain_text("photo")
         page.expect_answer()
         page.button("Remove").click()

@@ -145,7 +145,7 @@ def test_in_a_cluttered_scene_the_mask_is_the_garments(monkeypatch):
     background = np.full((96, 96, 3), 220, np.uint8)
     rng, masked, cluttered = np.random.default_rng(0), [], []
     for _ in range(40):
-        picture, mask = segmentation._scene(rng, [background], [garment], [thing])
+        picture, mask = segmentation._random_scene(rng, [background], [garment], [thing])
         masked.append(round(picture[mask == 255].mean() / 255, 1))
         cluttered.append((np.abs(picture[mask == 0] / 255.0 - 0.6) < 0.01).any())
     shown = list(zip(masked, cluttered, strict=True))
